@@ -1,0 +1,45 @@
+"""ratiogan: GAN theory you can run, and a measuring instrument for generators.
+
+The generator is its density ratio R(y) = p_g(y)/p_r(y), the discriminator a function f(y); both
+live on a grid, so that every statement of GAN theory becomes a number that can be checked.
+Names are loaded when first used: ``import ratiogan`` is cheap.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it.
+_PUBLIC = {
+    "CannotMeasure": "errors",
+    "Comparison": "comparison",
+    "Distribution": "distribution",
+    "Game": "games",
+    "Grid": "grid",
+    "InputError": "errors",
+    "Ratio": "ratio",
+    "Solution": "solution",
+    "Status": "solution",
+    "alternating": "solvers.alternating",
+    "compare": "comparison",
+    "density_ratio": "ratio",
+    "game": "games",
+    "glgd": "solvers.glgd",
+    "load": "solution",
+    "preset": "presets",
+    "problem": "presets",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'ratiogan' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"ratiogan.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *_PUBLIC])

@@ -1,0 +1,179 @@
+"""Branch-free log, log1p and exp, at most 2 ulp off, that LLVM turns into vector code.
+
+Numba calls a scalar libm for these functions, which costs a loop five times its arithmetic. Here
+exponent and mantissa are split by a bit cast and the rest is a polynomial, so that a loop that
+calls them is vectorised as a whole. They hold over the full range: zeros, subnormals, infinities
+and NaN come out as IEEE 754 wants them. Reassociation would undo the order in which the parts
+are added: the functions are ``jit`` (contract only), never inlined at the Python level.
+
+Without compilation (``NUMBA_DISABLE_JIT=1``) bit casts do not run, and NumPy's functions stand in.
+"""
+
+import llvmlite.ir
+import numpy as np
+from numba import config, types
+from numba.extending import intrinsic
+
+from ratiogan._jit import jit
+
+_LN2_HI = 6.93147180369123816490e-01
+_LN2_LO = 1.90821492927058770002e-10
+_LN2 = 6.93147180559945286227e-01
+_LOG2_E = 1.44269504088896338700e00
+# Adding 1.5 * 2**52 rounds to a whole number and leaves it in the low bits.
+_ROUND = 6755399441055744.0
+_ROUND_BITS = 0x4338000000000000
+_ROOT_HALF_BITS = 0x3FE6A09E00000000  # sqrt(1/2): mantissas are taken in [sqrt(1/2), sqrt(2))
+_ONE_BITS = 0x3FF0000000000000
+_MANTISSA = 0x000FFFFFFFFFFFFF
+_EXPONENT = 0x7FF0000000000000
+_TWO54 = 18014398509481984.0
+_TWO_M54 = 1.0 / _TWO54
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+
+# log(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2: a minimax P on |s| <= 0.1716, the classic
+# coefficients of the odd series 2 atanh(s) (error below 2**-58).
+_L1 = 6.666666666666735130e-01
+_L2 = 3.999999999940941908e-01
+_L3 = 2.857142874366239149e-01
+_L4 = 2.222219843214978396e-01
+_L5 = 1.818357216161805012e-01
+_L6 = 1.531383769920937332e-01
+_L7 = 1.479819860511658591e-01
+
+# exp(r) = 1 + r + r^2 Q(r): Q interpolates at the Chebyshev nodes of |r| <= log(2)/2 (error 1.3e-17).
+_E2 = 0.5000000000000001
+_E3 = 0.16666666666666669
+_E4 = 0.04166666666662413
+_E5 = 0.008333333333330062
+_E6 = 0.0013888888917213717
+_E7 = 0.00019841269863053618
+_E8 = 2.4801521295954376e-05
+_E9 = 2.7557268459997064e-06
+_E10 = 2.7620088445409746e-07
+_E11 = 2.510038549551032e-08
+
+
+@intrinsic
+def as_bits(typingctx, value):
+    """The 64 bits of a float64 as an int64."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], llvmlite.ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic
+def from_bits(typingctx, bits):
+    """The float64 that has these 64 bits."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], llvmlite.ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+@jit
+def _log_tail(f):
+    # f - log(1+f) for |f| <= sqrt(2) - 1, with full relative accuracy near 0.
+    s = f / (2.0 + f)
+    z = s * s
+    p = _L7
+    p = p * z + _L6
+    p = p * z + _L5
+    p = p * z + _L4
+    p = p * z + _L3
+    p = p * z + _L2
+    p = p * z + _L1
+    return s * (f - z * p)
+
+
+@jit
+def log(x):
+    """Natural logarithm: -inf at 0, NaN below."""
+    tiny = x < _SMALLEST_NORMAL
+    scaled = x * _TWO54 if tiny else x
+    shift = 54.0 if tiny else 0.0
+    bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
+    f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
+    k = (from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - _ROUND) - shift
+    value = k * _LN2_HI + (f - (_log_tail(f) - k * _LN2_LO))
+    value = value if x < np.inf else x
+    special = -np.inf if x == 0.0 else np.nan
+    return value if x > 0.0 else special
+
+
+@jit
+def log1p_finite(x):
+    """log(1+x) for -1 < x < 2**1022 only: nothing is promised elsewhere, NaN included.
+
+    For loops that watch their argument and stop on a value out of range.
+    """
+    exponent = (as_bits(1.0 + x) + (_ONE_BITS - _ROOT_HALF_BITS)) & _EXPONENT
+    scale = from_bits(2 * _ONE_BITS - exponent)  # 2**-k
+    k = from_bits((exponent >> 52) + (_ROUND_BITS - 0x3FF)) - _ROUND
+    # (1+x) 2**-k - 1 with one rounding: both products are exact, and so is scale - 1.
+    f = x * scale + (scale - 1.0)
+    return k * _LN2_HI + (f - (_log_tail(f) - k * _LN2_LO))
+
+
+@jit
+def log1p(x):
+    """log(1+x): -inf at -1, NaN below."""
+    huge = x > 1e300
+    value = log1p_finite(x * _TWO_M54 if huge else x)
+    value = value + 54.0 * _LN2 if huge else value
+    value = value if x < np.inf else x
+    special = -np.inf if x == -1.0 else np.nan
+    return value if x > -1.0 else special
+
+
+@jit
+def log1p_excess(x):
+    """x - log(1+x), which is >= 0, with full relative accuracy near x = 0."""
+    near = (x > -0.29) & (x < 0.41)
+    tail = _log_tail(x if near else 0.0)
+    return tail if near else x - log1p(x)
+
+
+@jit
+def exp(x):
+    """Exponential, down to subnormal results and up to inf."""
+    clamped = x if x > -746.0 else -746.0
+    clamped = clamped if clamped < 710.0 else 710.0
+    shifted = clamped * _LOG2_E + _ROUND
+    n = shifted - _ROUND
+    k = as_bits(shifted) - _ROUND_BITS
+    r = (clamped - n * _LN2_HI) - n * _LN2_LO
+    p = _E11
+    p = p * r + _E10
+    p = p * r + _E9
+    p = p * r + _E8
+    p = p * r + _E7
+    p = p * r + _E6
+    p = p * r + _E5
+    p = p * r + _E4
+    p = p * r + _E3
+    p = p * r + _E2
+    p = 1.0 + (r + r * r * p)
+    # Two factors, because 2**k itself overflows or underflows before the result does.
+    half = k >> 1
+    value = (p * from_bits((half + 0x3FF) << 52)) * from_bits((k - half + 0x3FF) << 52)
+    return value if x == x else x
+
+
+if config.DISABLE_JIT:
+
+    def as_bits(value):
+        return int(np.float64(value).view(np.int64))
+
+    def from_bits(bits):
+        return float(np.int64(bits).view(np.float64))
+
+    log, log1p, log1p_finite, exp = np.log, np.log1p, np.log1p, np.exp
+
+    def log1p_excess(x):
+        return (
+            x - np.log1p(x) if abs(x) > 1e-3 else x * x * (0.5 - x * (1 / 3 - x * (0.25 - x / 5)))
+        )

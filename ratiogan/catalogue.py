@@ -1,0 +1,231 @@
+"""Every name a user can type: presets, games, algorithms, geometries, steps, statuses, styles.
+
+Text only, so that ``ratiogan list``, ``explain`` and completion need not load a numerical library.
+The numbers behind a name live in the module that owns it; a test keeps the two in step.
+"""
+
+from ratiogan.spec import Entry
+
+
+def _table(*entries):
+    return {entry.name: entry for entry in entries}
+
+
+PRESETS = _table(
+    Entry(
+        "normal",
+        "Gaussian on the line",
+        {"mean": 0, "sd": 1.2},
+        {"mean": "mean", "sd": "standard deviation"},
+    ),
+    Entry(
+        "uniform",
+        "uniform on an interval",
+        {"low": -2, "high": 2},
+        {"low": "lower end", "high": "upper end"},
+    ),
+    Entry(
+        "laplace",
+        "two-sided exponential",
+        {"mean": 0, "scale": 1},
+        {"mean": "centre", "scale": "mean absolute deviation"},
+    ),
+    Entry(
+        "student-t",
+        "heavy tails",
+        {"df": 3, "mean": 0, "scale": 1},
+        {"df": "degrees of freedom", "mean": "centre", "scale": "scale"},
+    ),
+    Entry(
+        "beta",
+        "on [0, 1]",
+        {"a": 2, "b": 5},
+        {"a": "first shape", "b": "second shape"},
+    ),
+    Entry("poisson", "counts 0, 1, 2, ...", {"rate": 3}, {"rate": "mean"}),
+    Entry(
+        "bimodal",
+        "mixture of Gaussians with one sd: the default p_r",
+        {"means": (-1.5, 1.5), "sd": 0.7, "weights": (0.6, 0.4)},
+        {"means": "centres, separated by /", "sd": "their sd", "weights": "their shares"},
+    ),
+    Entry(
+        "ring8",
+        "eight Gaussians on a circle, the standard mode-collapse toy (2-D)",
+        {"modes": 8, "radius": 2, "sd": 0.2, "drop": (), "thin": (), "n": 10000},
+        {
+            "modes": "how many",
+            "radius": "of the circle",
+            "sd": "of each Gaussian",
+            "drop": "numbers of the modes left out, separated by /",
+            "thin": "numbers of the modes kept at 30 % of their share",
+            "n": "rows drawn where a command needs samples",
+        },
+    ),
+    Entry(
+        "grid25",
+        "25 Gaussians on a 5 x 5 grid, the other mode-collapse toy (2-D)",
+        {"side": 5, "spacing": 2, "sd": 0.3, "drop": (), "thin": (), "n": 10000},
+        {
+            "side": "modes along one side",
+            "spacing": "between neighbours",
+            "sd": "of each Gaussian",
+            "drop": "numbers of the modes left out, separated by /",
+            "thin": "numbers of the modes kept at 30 % of their share",
+            "n": "rows drawn where a command needs samples",
+        },
+    ),
+    Entry(
+        "disjoint",
+        "one of two uniform pieces that do not touch",
+        {"side": "left", "gap": 1, "width": 1},
+        {
+            "side": "left or right (unset: left as real, right as gen)",
+            "gap": "between the pieces",
+            "width": "of each piece",
+        },
+    ),
+    Entry(
+        "near-real",
+        "p_r times 1 + amount * a fixed wave of zero mean (only for --gen)",
+        {"amount": 0.05, "waves": 3},
+        {"amount": "largest relative deviation, below 1", "waves": "periods under p_r"},
+    ),
+)
+
+GAMES = _table(
+    Entry("non-saturating", "cross-entropy, u = -log f: what is used in practice"),
+    Entry("minimax", "cross-entropy, u = log(1-f): zero-sum"),
+    Entry("maximum-likelihood", "cross-entropy, u = -f/(1-f)"),
+    Entry("logit", "cross-entropy, u = log((1-f)/f)"),
+    Entry(
+        "least-squares",
+        "LSGAN with codes a (generated), b (real), c (what the generator wants)",
+        {"a": 0, "b": 1, "c": 1},
+        {"a": "code of generated", "b": "code of real", "c": "the generator's target"},
+    ),
+    Entry("hinge", "max(0, 1-h), max(0, 1+h), u = -h"),
+    Entry(
+        "concave",
+        "Nagarajan-Kolter: maximise E[F(D)] + E[R F(-D)] for a concave F, u = F(-D)",
+        {"f": "exponential"},
+        {"f": "exponential: -exp(-x), or logistic: -log(1+exp(-x)) (which is minimax)"},
+    ),
+    Entry(
+        "surrogate",
+        "classification losses l+, l- of a margin h",
+        {"loss": "square", "generator": "zero-sum", "c": 0.3},
+        {
+            "loss": "0-1, log, square, cw, exponential or boosting",
+            "generator": "zero-sum (u = -l-) or flipped (u = l+)",
+            "c": "cost weight, for loss=cw",
+        },
+    ),
+)
+
+# The rows that `ratiogan games` prints: every game, with the codes and losses that teach something.
+GAME_ROWS = (
+    "non-saturating",
+    "minimax",
+    "maximum-likelihood",
+    "logit",
+    "least-squares:a=0,b=1,c=1",
+    "least-squares:a=-1,b=1,c=0",
+    "hinge",
+    "concave:f=exponential",
+    "surrogate:loss=0-1,generator=zero-sum",
+    "surrogate:loss=0-1,generator=flipped",
+    "surrogate:loss=square,generator=zero-sum",
+    "surrogate:loss=square,generator=flipped",
+    "surrogate:loss=cw,generator=zero-sum,c=0.3",
+    "surrogate:loss=exponential,generator=zero-sum",
+    "surrogate:loss=exponential,generator=flipped",
+    "surrogate:loss=boosting,generator=zero-sum",
+    "surrogate:loss=boosting,generator=flipped",
+)
+
+GEOMETRIES = _table(
+    Entry("reference", "L2(p_r): gradient u, projection d - E[d] (default)"),
+    Entry("lebesgue", "L2(dy), the slides' P_o: gradient p_r u; tails freeze"),
+    Entry("fisher", "Fisher-Rao, multiplicative: R exp(-alpha u) / E[R exp(-alpha u)]"),
+    Entry("logits", "gradient descent on theta = log R"),
+)
+
+STEPS = _table(
+    Entry("constant", "the step alpha, halved only where R > 0 would fail (u(0+) = -inf)"),
+    Entry("armijo", "backtracking on E[Phi]"),
+    Entry("newton", "d = -(u - lambda)/Phi'', damped: quadratic convergence"),
+)
+
+TIES = _table(
+    Entry("first", "the first of the tied cells: falls into a 2-cycle"),
+    Entry("random", "one of the tied cells at random: wanders (default)"),
+    Entry("split", "all of them, in proportion to p_r: leaves R = 1 alone"),
+)
+
+ALGORITHMS = _table(
+    Entry(
+        "glgd",
+        "generator-loss gradient descent: converges to R = 1",
+        {
+            "game": "non-saturating",
+            "geometry": "reference",
+            "step": "constant",
+            "alpha": "auto",
+            "tol": 1e-10,
+            "max_steps": 100_000,
+        },
+        {
+            "game": "the two players' losses",
+            "geometry": "inner product of gradient, projection and step",
+            "step": "the step rule",
+            "alpha": "the step size",
+            "tol": "stop when max|R-1| is below",
+            "max_steps": "most steps",
+        },
+    ),
+    Entry(
+        "alternating",
+        "alternating minimization: collapses onto one point",
+        {"game": "non-saturating", "ties": "random", "max_steps": 12},
+        {
+            "game": "the two players' losses",
+            "ties": "which cell when several attain argmax f",
+            "max_steps": "most steps",
+        },
+    ),
+)
+
+STATUSES = _table(
+    Entry("converged", "The stopping rule was met: R = 1 within tol, or the gradient is zero."),
+    Entry("converging", "A fixed number of steps was asked for, and the error was still falling."),
+    Entry("collapsed", "All generator mass is in one cell, and stays there."),
+    Entry("hopping", "All generator mass is in one cell, and it moves at every step."),
+    Entry("cycle", "The iterates repeat: no step of this size gets closer."),
+    Entry("unstable", "R = 1 repels: small deviations grow until R reaches 0 somewhere."),
+    Entry(
+        "support-not-covered",
+        "R = 0 in some cells stays 0 in a multiplicative geometry: a dropped mode stays dropped.",
+    ),
+    Entry("max-steps", "The steps ran out before tol was met: allow more, or try step=newton."),
+    Entry("stalled", "No admissible step lowers E[Phi] any further, short of tol."),
+    Entry("diverged", "A NaN or infinity appeared: take a smaller alpha."),
+    Entry("interval-only", "The interval is valid but wider than tol: allow more steps."),
+    Entry("interrupted", "Stopped by Ctrl-C: what was finished is kept."),
+)
+
+STYLES = _table(
+    Entry("slide", "16:9, 1920 x 1080 px, text of 20 pt and more (default)"),
+    Entry("paper", "6.75 in wide, 9 pt text"),
+    Entry("dark", "slide, light text on #111"),
+)
+
+# Colour-blind safe, the same everywhere: what each colour means in every figure.
+PALETTE = {
+    "real": "#0072B2",
+    "gen": "#D55E00",
+    "ratio": "#CC79A7",
+    "discriminator": "#009E73",
+    "prediction": "#000000",
+    "floor": "#999999",
+}
