@@ -1,0 +1,1 @@
+"""The algorithms: each hands a block of steps and a stopping rule to the one loop."""

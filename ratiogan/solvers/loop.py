@@ -1,0 +1,149 @@
+"""The one outer loop: advance, record, stop.
+
+A solver is an object with ``advance(n)``, ``measure()`` and ``check(step, row)``. It takes as many
+steps at once as it likes up to the next recorded one, and never counts them itself.
+"""
+
+import math
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, count
+
+from ratiogan.errors import InputError, check_integer
+
+DENSE_CELLS = 1 << 17  # up to so many cells a trace row costs little beside a step
+SNAPSHOT_CELLS = 1 << 16  # up to so many cells all snapshots fit in some 50 MB
+_PROGRESS_SECONDS = 0.1
+
+
+@dataclass
+class Record:
+    """What one run left behind: rows of the trace, copies of R, and why it ended."""
+
+    rows: list = field(default_factory=list)
+    snapshot_steps: list = field(default_factory=list)
+    snapshots: list = field(default_factory=list)
+    reason: str = "max-steps"
+    n_steps: int = 0
+    seconds: float = 0.0
+
+
+def run(solver, *, max_steps, schedule, snapshots, progress=None):
+    """Drive `solver` until it has a reason to stop.
+
+    Parameters
+    ----------
+    solver : object
+        ``advance(n)`` takes at most n steps and returns how many it took (at least 1);
+        ``measure()`` gives a trace row; ``check(step, row)`` a reason to stop, or None;
+        ``state()`` a copy of what a snapshot keeps.
+    max_steps : int
+    schedule : iterable of int
+        The steps to record, ascending, without 0.
+    snapshots : bool
+        Whether to keep snapshots, at most about 100 of them, log-spaced.
+    progress : callable, optional
+        Called as ``progress(step, max_steps, max_error, rate, seconds)``.
+
+    Returns
+    -------
+    Record
+    """
+    record = Record()
+    start = last_report = time.perf_counter()
+    steps = iter(schedule)
+    kept = chain([0], log_spaced(first=8, ratio=1.15))
+    next_kept = next(kept)
+    step = 0
+    with deferred_interrupt() as interrupted:
+        while True:
+            row = {"step": step, **solver.measure()}
+            record.rows.append(row)
+            reason = solver.check(step, row)
+            if reason is None and step >= max_steps:
+                reason = "max-steps"
+            if reason is None and interrupted():
+                reason = "interrupted"
+            if snapshots and (step >= next_kept or reason is not None):
+                record.snapshot_steps.append(step)
+                record.snapshots.append(solver.state())
+                while next_kept <= step:
+                    next_kept = next(kept)
+            if reason is not None:
+                break
+            target = min(next(s for s in steps if s > step), max_steps)
+            while step < target and not interrupted():
+                step += solver.advance(target - step)
+                if solver.halted:
+                    break
+                now = time.perf_counter()
+                if progress is not None and now - last_report > _PROGRESS_SECONDS:
+                    last_report = now
+                    progress(step, max_steps, *solver.progress(), now - start)
+    record.reason, record.n_steps = reason, step
+    record.seconds = time.perf_counter() - start
+    return record
+
+
+def log_spaced(first, ratio):
+    """1, 2, .., `first`, then growing by `ratio`."""
+    yield from range(1, first + 1)
+    step = first
+    while True:
+        step = max(step + 1, math.ceil(step * ratio))
+        yield step
+
+
+def record_schedule(record, cells):
+    """The steps to record: "auto", "all" or every so many.
+
+    "auto" is every step up to 100 and then steps 2 % apart; on grids above 131,072 cells, where a
+    trace row costs more than a step, the powers of 2.
+    """
+    if record == "auto":
+        return log_spaced(100, 1.02) if cells <= DENSE_CELLS else log_spaced(2, 2.0)
+    if record == "all":
+        return count(1)
+    if isinstance(record, str):
+        raise InputError(
+            f'record must be "auto", "all" or a whole number, got {record!r}.', argument="record"
+        )
+    every = check_integer("record", record, minimum=1)
+    return count(every, every)
+
+
+def keeps_snapshots(snapshots, cells):
+    """Whether a run keeps snapshots: "auto" is yes up to 65,536 cells."""
+    if snapshots == "auto":
+        return cells <= SNAPSHOT_CELLS
+    if not isinstance(snapshots, bool):
+        raise InputError(
+            f'snapshots must be "auto", True or False, got {snapshots!r}.', argument="snapshots"
+        )
+    return snapshots
+
+
+@contextmanager
+def deferred_interrupt():
+    """Hold back Ctrl-C until the solver is between two steps.
+
+    Yields a function that says whether it was pressed. A second Ctrl-C interrupts at once.
+    """
+    pressed = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def remember(number, frame):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,214 @@
+"""One row of the trace: every number that is recorded about R, in one pass over the cells."""
+
+import math
+from functools import cache
+
+import numpy as np
+
+from ratiogan._jit import jit, kernel
+from ratiogan._vmath import as_bits, from_bits, log
+from ratiogan.games import (
+    discriminator_cost,
+    entropy_excess,
+    excess,
+    signal,
+    two_jensen_shannon,
+)
+from ratiogan.solvers.team import CHUNK, SOLO, chunk_count
+
+INFINITY_BITS = 0x7FF0000000000000
+_LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
+_SMALLEST_BITS = -0x8000000000000000
+
+_GEOMETRY_CODES = {"reference": 0, "lebesgue": 1, "fisher": 2, "logits": 3}
+_SUMS = "cost g d kl js2 squares mean_d entropy mean_ra mean_a weight weight_a weight_aa".split()
+
+
+def measure(game, geometry, ratio, team=SOLO):
+    """The trace row of R.
+
+    Parameters
+    ----------
+    game : Game
+    geometry : Geometry
+        Its ``masses`` are w; its inner product is that of ``grad_norm``.
+    ratio : array (N,)
+        R on the cells with p_r > 0.
+    team : Team
+        The threads that share the work.
+
+    Returns
+    -------
+    dict of str to float
+        ``cost`` E[Phi]-Phi(1), ``g`` E[R u], ``d`` E[l_r(f*)] + E[R l_g(f*)], ``kl``
+        KL(p_g||p_r), ``js`` JSD, ``max_error`` max|R-1|, ``rms_error`` sqrt E[(R-1)^2],
+        ``min_ratio``, ``max_ratio``, ``mean_ratio`` E[R], ``effective_support`` exp(entropy of the
+        cell masses of p_g), ``grad_norm`` of the projected gradient, and ``gap_bound``
+        Cov(R, u) >= E[Phi(R)] - Phi(1) (convex games).
+    """
+    w = geometry.masses
+    p = geometry.density if geometry.name == "lebesgue" else w
+    if game.kernel is None:
+        sums, extremes = _plain_sums(game, geometry.name, ratio, w, p)
+    else:
+        compiled = _kernel(game.kernel[0], game.discriminator_kernel[0])
+        code = _GEOMETRY_CODES[geometry.name]
+        parameters = (*game.kernel[1:], *game.discriminator_kernel[1:], game.signal_at_one)
+        parts = np.empty((chunk_count(ratio.size), len(_SUMS)))
+        bits = np.empty((parts.shape[0], 3), dtype=np.int64)
+
+        def work(chunks, cells):
+            compiled(
+                ratio[cells], w[cells], p[cells], code, parameters, parts[chunks], bits[chunks]
+            )
+
+        team.over_chunks(work, ratio.size)
+        sums, extremes = _in_order(parts, bits)
+    total = dict(zip(_SUMS, (float(x) for x in sums), strict=True))
+    low, high, largest = extremes
+    return {
+        "cost": total["cost"],
+        "g": total["g"],
+        "d": total["d"],
+        "kl": total["kl"],
+        "js": 0.5 * total["js2"],
+        "max_error": float(largest),
+        "rms_error": math.sqrt(total["squares"]),
+        "min_ratio": float(low),
+        "max_ratio": float(high),
+        "mean_ratio": 1.0 + total["mean_d"],
+        "effective_support": math.exp(-total["entropy"]),
+        "grad_norm": _gradient_norm(geometry.name, total),
+        "gap_bound": total["mean_ra"] - (1.0 + total["mean_d"]) * total["mean_a"],
+    }
+
+
+def _gradient_norm(geometry, total):
+    # a = u - u(1), so that near R = 1 nothing large is subtracted.
+    weight, weight_a, weight_aa = total["weight"], total["weight_a"], total["weight_aa"]
+    mean = total["mean_ra"] if geometry == "logits" else weight_a / weight
+    square = weight_aa - 2.0 * mean * weight_a + mean * mean * weight
+    return math.sqrt(max(square, 0.0)) if square == square else square
+
+
+def _plain_sums(game, geometry, r, w, p):
+    """The same sums in NumPy, for games without a kernel."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        u = game.signal(r)
+        q = w * r
+        a = u - game.signal_at_one
+        d = r - 1.0
+        here = q > 0
+        log_r = np.log(np.where(r > 0, r, 1.0))
+        weight = {"reference": w, "lebesgue": w * p, "fisher": q, "logits": q * r}[geometry]
+        a_weighed = np.where(weight > 0, a, 0.0)
+        terms = (
+            w * game.excess(r),
+            q * np.where(here, u, 0.0),
+            w * game.discriminator_cost(r),
+            w * (r * log_r - d),
+            w * (r * log_r - (1.0 + r) * np.log1p(0.5 * d)),
+            w * d * d,
+            w * d,
+            q * np.log(np.where(here, q, 1.0)),
+            q * np.where(here, a, 0.0),
+            w * a,
+            weight,
+            weight * a_weighed,
+            weight * a_weighed * a_weighed,
+        )
+        return [term.sum() for term in terms], (r.min(), r.max(), np.abs(d).max())
+
+
+# --- kernels -------------------------------------------------------------------------------------
+
+
+@cache
+def _kernel(code, disc_code):
+    """The sums of every chunk, compiled for one pair of codes.
+
+    It closes over whole numbers only: a kernel that closes over another one would be compiled
+    anew in every process.
+    """
+
+    @kernel
+    def chunk_sums(ratio, masses, density, geometry, parameters, sums, bits):
+        a, b, c, da, db, u_one = parameters
+        for k in range(sums.shape[0]):
+            ratios = ratio[k * CHUNK : (k + 1) * CHUNK]
+            weights = masses[k * CHUNK : (k + 1) * CHUNK]
+            densities = density[k * CHUNK : (k + 1) * CHUNK]
+            cost = g = d_cost = kl = js2 = squares = mean_d = entropy = 0.0
+            mean_ra = mean_a = weight_1 = weight_a = weight_aa = 0.0
+            low = np.int64(_LARGEST_BITS)
+            high = np.int64(_SMALLEST_BITS)
+            largest = np.int64(0)
+            for i in range(ratios.size):
+                r = ratios[i]
+                w = weights[i]
+                u = signal(code, r, a, b, c)
+                d = r - 1.0
+                q = w * r
+                # A cell without generator mass adds nothing to E[R u]: 0 (-inf) = 0 here.
+                seen = u if r != 0.0 else 0.0
+                dev = u - u_one
+                cost += w * excess(code, r, a, b, c)
+                g += q * seen
+                d_cost += w * discriminator_cost(disc_code, r, da, db, 0.0)
+                kl += w * entropy_excess(d)
+                js2 += w * two_jensen_shannon(r)
+                squares += w * (d * d)
+                mean_d += w * d
+                entropy += q * (log(q) if q > 0.0 else q)
+                mean_ra += q * (seen - u_one)
+                mean_a += w * dev
+                weight = w
+                if geometry == 1:
+                    weight = w * densities[i]
+                elif geometry == 2:
+                    weight = q
+                elif geometry == 3:
+                    weight = q * r
+                weighed = dev if weight != 0.0 else 0.0
+                weight_1 += weight
+                weight_a += weight * weighed
+                weight_aa += weight * weighed * weighed
+                # Doubles order like their bits (negative ones below all others), and NaN lies
+                # above infinity: whole-number extremes are vector code and lose no NaN.
+                bits_r = as_bits(r)
+                low = bits_r if bits_r < low else low
+                high = bits_r if bits_r > high else high
+                bits_d = as_bits(abs(d))
+                largest = bits_d if bits_d > largest else largest
+            sums[k, 0] = cost
+            sums[k, 1] = g
+            sums[k, 2] = d_cost
+            sums[k, 3] = kl
+            sums[k, 4] = js2
+            sums[k, 5] = squares
+            sums[k, 6] = mean_d
+            sums[k, 7] = entropy
+            sums[k, 8] = mean_ra
+            sums[k, 9] = mean_a
+            sums[k, 10] = weight_1
+            sums[k, 11] = weight_a
+            sums[k, 12] = weight_aa
+            bits[k, 0] = low
+            bits[k, 1] = high
+            bits[k, 2] = largest
+
+    return chunk_sums
+
+
+@jit
+def _in_order(sums, bits):
+    """Column sums, chunk after chunk, and min R, max R, max|R-1| from their bits."""
+    total = np.zeros(sums.shape[1])
+    low, high, largest = bits[0, 0], bits[0, 1], bits[0, 2]
+    for k in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            total[j] += sums[k, j]
+        low = min(low, bits[k, 0])
+        high = max(high, bits[k, 1])
+        largest = max(largest, bits[k, 2])
+    return total, (from_bits(low), from_bits(high), from_bits(largest))
