@@ -25,6 +25,7 @@ _PUBLIC = {
     "density_ratio": "ratio",
     "game": "games",
     "glgd": "solvers.glgd",
+    "glgd_batch": "solvers.batch",
     "load": "solution",
     "preset": "presets",
     "problem": "presets",

@@ -20,7 +20,6 @@ from ratiogan.solvers import loop
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure
 
-
 _AT_ONE = 1e-12  # R = 1/sum(w) is 1 to round-off
 
 
@@ -119,7 +118,7 @@ class Alternating:
         self._respond()
 
     def _respond(self):
-        """The discriminator's turn: its response, and the cells where the generator's loss is least."""
+        """The discriminator's turn: then u is known, and the cells where it is least."""
         with np.errstate(divide="ignore"):
             u = self.game.signal(self.ratio)
         self._tied = np.flatnonzero(u == u.min())
@@ -315,16 +314,17 @@ class Alternating:
         visited = len(set(cells[1:].tolist()))
         if visited == 1:
             return Status.COLLAPSED, start + f", and stays there for {n} steps."
-        low, high = float(trace.js[1:].min()), float(trace.js[1:].max())
+        # Rounded down: it must not read as if log 2 had been reached.
+        low, high = (math.floor(1e4 * x(trace.js[1:])) / 1e4 for x in (np.min, np.max))
         tail = f"JSD between {low:.4f} and {high:.4f} of log 2 = 0.6931."
         if n >= 5 and np.all(cells[4:] == cells[2:-2]):
             return (
                 Status.CYCLE,
-                f"{start}, and from\nthen on it falls into a 2-cycle of two cells: {n} steps, {tail}",
+                f"{start}, and from then on it is in a 2-cycle of two cells: {n} steps, {tail}",
             )
         return (
             Status.HOPPING,
-            f"{start}, and from\nthen on it hops: {n} steps, {visited} different cells, {tail}",
+            f"{start}, and from then on it hops: {n} steps, {visited} different cells, {tail}",
         )
 
     def _least_text(self):

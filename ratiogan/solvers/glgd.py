@@ -17,14 +17,11 @@ from ratiogan.catalogue import STEPS
 from ratiogan.errors import InputError, check_choice, check_integer, check_number, check_positive
 from ratiogan.games import game as make_game
 from ratiogan.ratio import Geometry, auto_alpha, density_ratio
-from ratiogan.solution import Prediction, Solution, Status, Trace
-from ratiogan.solvers import loop
+from ratiogan.solution import Solution, Trace
+from ratiogan.solvers import loop, outcome
 from ratiogan.solvers.measure import measure
 from ratiogan.solvers.steps import ArmijoSteps, ConstantSteps, FusedSteps, NewtonSteps
 from ratiogan.solvers.team import Team
-
-_RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
-_RATE_STEPS = 5
 
 
 def glgd(
@@ -91,7 +88,8 @@ def glgd(
 
     References
     ----------
-    Slide 001, "Algorithm 2: Generator Loss Gradient Descent"; Arjovsky and Bottou 2017, Theorem 2.5.
+    Slide 001, "Algorithm 2: Generator Loss Gradient Descent"; Arjovsky and Bottou 2017, Theorem
+    2.5.
 
     Examples
     --------
@@ -162,7 +160,7 @@ class GLGD:
         self.rule = self._make_rule()
         self._history = []
         self._max_error = math.nan
-        self._start_errors = self._bound_numerators()
+        self.bound_numerators = self._bound_numerators()
 
     def _bound_numerators(self):
         """What the global bounds of `reference` and `fisher` start from."""
@@ -238,7 +236,12 @@ class GLGD:
     @property
     def local_rate(self):
         """The predicted factor per step of the slowest mode near R = 1."""
-        return self.game.rate(self.alpha * self.geometry.slowest_density())
+        geometry = self.geometry
+        slow, fast = (
+            self.game.rate(self.alpha * density)
+            for density in (geometry.slowest_density(), geometry.max_density)
+        )
+        return slow if abs(slow) >= abs(fast) else fast
 
     @property
     def should_converge(self):
@@ -253,11 +256,16 @@ class GLGD:
         emptied = [k for k, _, lowest in self._history if lowest == 0]
         if emptied:
             return step >= 2 * emptied[0] + 50
-        if step < 200:
+        if step < 200 or (self.is_unstable and row["max_error"] < 0.9):
             return False
         early = [rms for k, rms, _ in self._history if 2 * k < step]
         late = [rms for k, rms, _ in self._history if 2 * k >= step]
         return min(late) >= 0.5 * min(early) and row["rms_error"] <= 1.05 * late[0]
+
+    @property
+    def is_unstable(self):
+        """Whether R = 1 itself repels, however small the step."""
+        return not (self.game.converges or self.game.has_kink)
 
     def _on_grid(self, values):
         if self._support is None:
@@ -285,13 +293,13 @@ class GLGD:
         """
         schedule = loop.record_schedule(record, self.ratio.size)
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
-        compile_seconds = self._load_kernels()
+        compile_seconds = self.load_kernels()
         run = loop.run(
             self, max_steps=self.max_steps, schedule=schedule, snapshots=keep, progress=progress
         )
-        return self._solution(run, compile_seconds)
+        return self.solution(run, compile_seconds)
 
-    def _load_kernels(self):
+    def load_kernels(self):
         """Compile or load what the run needs, on two cells, so that it is not timed with it."""
         start = time.perf_counter()
         if self.game.kernel and not config.DISABLE_JIT:
@@ -302,17 +310,18 @@ class GLGD:
             measure(self.game, geometry, np.ones(2), self.team)
         return time.perf_counter() - start
 
-    def _solution(self, run, compile_seconds):
+    def solution(self, run, compile_seconds):
+        """The `Solution` of a finished run (a `loop.Record`)."""
         columns = {name: [row[name] for row in run.rows] for name in run.rows[0]}
         trace = Trace(columns)
-        status, as_predicted, finding = self._verdict(run, trace)
+        status, as_predicted, finding = outcome.verdict(self, run, trace)
         ratio = self._on_grid(self.ratio)
         last = run.rows[-1]
         warnings = []
         if trace.min_ratio[-1] == 0 and not self.geometry.is_linear:
             warnings.append(
-                f"R = 0 in {self._empty_text()}: in {self.geometry.name} such a cell stays empty, "
-                "a dropped mode stays dropped. In reference it fills again."
+                f"R = 0 in {outcome.empty_cells(self)}: in {self.geometry.name} such a cell stays "
+                "empty, a dropped mode stays dropped. In reference it fills again."
             )
         return Solution(
             algorithm="glgd",
@@ -350,181 +359,10 @@ class GLGD:
             compile_seconds=compile_seconds,
             snapshot_steps=run.snapshot_steps,
             snapshots=np.stack(run.snapshots) if run.snapshots else None,
-            predictions=self._predictions(status, trace),
+            predictions=outcome.predictions(self, status, trace),
             warnings=tuple(warnings),
             seed=None,
         )
-
-    def _empty_text(self):
-        empty = self.ratio == 0
-        mass = float(self.geometry.masses[empty].sum())
-        return f"{int(empty.sum())} of {empty.size} cells ({100 * mass:.2g}% of p_r)"
-
-    def _verdict(self, run, trace):
-        """Status, whether the theory predicts it, and the finding."""
-        error, n = trace.max_error[-1], run.n_steps
-        grew = f"|R-1| went from {trace.max_error[0]:.2g} to {error:.2g}"
-        predicted = not self.should_converge
-        if run.reason == "converged":
-            text = f"CONVERGED in {n} steps: max|R-1| = {error:.1e}, below tol {self.tol:.0e}."
-            return Status.CONVERGED, True, text
-        if run.reason == "interrupted":
-            text = f"INTERRUPTED at step {n}: max|R-1| = {error:.1e}."
-            return Status.INTERRUPTED, False, text
-        if run.reason == "diverged":
-            text = f"DIVERGED at step {n}: R is no longer finite. Take a smaller alpha than {self.alpha:g}."
-            return Status.DIVERGED, False, text
-        if run.reason == "undefined":
-            text = (
-                f"STOPPED before step 1: R = 0 in {self._empty_text()}, where u = -inf and a step of "
-                f"{self.game.spec} is undefined. non-saturating and least-squares run from here."
-            )
-            return Status.STALLED, False, text
-        if run.reason == "uncovered":
-            text = (
-                f"SUPPORT NOT COVERED, as predicted: R = 0 in {self._empty_text()} stays 0 in "
-                f"{self.geometry.name}; elsewhere R is constant, max|R-1| = {error:.2g}."
-            )
-            return Status.SUPPORT_NOT_COVERED, True, text
-        if run.reason == "max-steps" and self.tol == 0:
-            text = f"TOOK {n} steps, as asked: max|R-1| = {error:.1e}, JSD = {trace.js[-1]:.1e}."
-            return Status.CONVERGING, True, text
-        if predicted:
-            return self._predicted_failure(trace, grew)
-        if run.reason == "stationary":
-            text = (
-                f"STALLED at step {n}: max|R-1| = {error:.1e}, and no step lowers E[Phi] further; "
-                f"tol {self.tol:.0e} is below what double precision reaches."
-            )
-            return Status.STALLED, False, text
-        text = (
-            f"NOT CONVERGED in {n} steps: max|R-1| = {error:.1e}, tol {self.tol:.0e}. "
-            + self._remaining_text(trace)
-        )
-        return Status.MAX_STEPS, False, text
-
-    def _predicted_failure(self, trace, grew):
-        game = self.game
-        error = trace.max_error[-1]
-        if game.has_kink or game.converges:
-            why = (
-                f"the signal of {game.spec} jumps, so that steps of one size chatter"
-                if game.has_kink
-                else f"alpha Phi''(1) = {self.alpha * game.curvature_at_one:.3g}"
-                f"{'' if self.geometry.max_density == 1 else ' / max p_r'} is above the limit 2"
-            )
-            text = f"NOT CONVERGING, as predicted: {grew} and stays there; {why}."
-            return Status.CYCLE, True, text
-        empty = f" (R = 0 in {100 * np.mean(self.ratio == 0):.2g}% of the cells)"
-        text = (
-            f"NOT CONVERGING, as predicted: |R-1| grew from {trace.max_error[0]:.2g} to "
-            f"{error:.2g}{empty if self.ratio.min() == 0 else ''}. R = 1 is unstable for {game.spec}: "
-            + (
-                "its induced cost has Phi'' < 0 for R < 1. See: ratiogan explain lsgan-pearson"
-                if game.curvature_at_one == 0 and float(game.curvature(0.5)) < 0
-                else f"Phi''(1) = {game.curvature_at_one:.3g}."
-            )
-        )
-        return Status.UNSTABLE, True, text
-
-    def _remaining_text(self, trace):
-        rate = _measured_rate(trace.step, trace.rms_error, slice(-min(len(trace), 20), None))
-        error = trace.max_error[-1]
-        if not 0 < rate < 1 or not error > self.tol > 0:
-            return "Try --step newton."
-        more = math.log(self.tol / error) / math.log(rate)
-        return f"At {rate:.6g} per step it needs about {more:.2g} more, or --step newton."
-
-    def _predictions(self, status, trace):
-        game, geometry = self.game, self.geometry
-        rows = []
-        if self.step_rule == "constant" and game.converges:
-            rows.append(self._rate_prediction(trace))
-        if status is Status.CONVERGED:
-            for name, predicted, measured, text in (
-                ("generator cost g at the end", game.signal_at_one, trace.g[-1], "log 2"),
-                (
-                    "discriminator cost d at the end",
-                    float(game.discriminator_cost(1.0)),
-                    trace.d[-1],
-                    "2 log 2",
-                ),
-            ):
-                value = {"log 2": math.log(2), "2 log 2": 2 * math.log(2)}[text]
-                rows.append(
-                    _compared(name, predicted, measured, text if predicted == value else None)
-                )
-        named = _NAMED.get(game.formulas["cost_is"])
-        if named is not None:
-            total = _sum_over_cells(named, self.gen.mass.reshape(-1), self.real.mass.reshape(-1))
-            left = "C(R0) - 2 log 2" if game.spec == "non-saturating" else "E[Phi(R0)] - Phi(1)"
-            rows.append(
-                _compared(f"{left} = {game.formulas['cost_is']}", total, trace.cost[0], None)
-            )
-        rows.extend(self._descent_predictions(trace))
-        return tuple(rows)
-
-    def _rate_prediction(self, trace):
-        name = "rate per step, 1 - alpha Phi''(1)" + (
-            " mu" if self.geometry.name == "lebesgue" else ""
-        )
-        low, high = _RATE_WINDOW
-        window = np.flatnonzero((trace.max_error > low) & (trace.max_error < high))
-        predicted = self.local_rate
-        steps = trace.step[window[-1]] - trace.step[window[0]] if window.size else 0
-        if steps < _RATE_STEPS:
-            return Prediction(name, predicted, "not measurable", tolerance=1e-3)
-        measured = _measured_rate(trace.step, trace.rms_error, window)
-        return Prediction(name, predicted, measured, abs(measured - predicted), 1e-3)
-
-    def _descent_predictions(self, trace):
-        """E[Phi] never rises, and lies below the global bounds."""
-        cost = trace.cost
-        slack = 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(cost[:-1]))
-        falls = cost[1:] <= cost[:-1] + slack
-        limit, why = self._monotone_limit()
-        rows = [
-            Prediction(
-                f"E[Phi] never rises ({why})",
-                "yes" if self.alpha <= limit * (1 + 1e-12) else "not guaranteed",
-                _yes(falls),
-            )
-        ]
-        bound = self._global_bound()
-        if bound is not None:
-            name, numerator = bound
-            steps = trace.step[1:]
-            below = cost[1:] <= numerator / (self.alpha * steps) + slack
-            rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", _yes(below)))
-        return rows
-
-    def _monotone_limit(self):
-        """The largest alpha for which descent is guaranteed, and how the table says so."""
-        if self.step_rule != "constant":
-            return math.inf, "Armijo"
-        if not self.geometry.is_linear:
-            limit = 1.0 / self.game.sup_ratio_curvature if self.geometry.name == "fisher" else 0.0
-            return limit, f"alpha <= {limit:.4g}" if limit else "checked"
-        if self.game.signal_at_zero == -math.inf:
-            return math.inf, "alpha halved where needed"
-        if not self.game.convex:
-            return 0.0, "checked"
-        scale = self.geometry.max_density
-        own, limit = (1.0 / self.game.slope_bound / scale, 2.0 / self.game.sup_curvature / scale)
-        # The smaller limit, where it holds, also says that R >= 0 needed no projection.
-        return limit, f"alpha <= {min(own, limit) if self.alpha <= own else limit:.4g}"
-
-    def _global_bound(self):
-        """The O(1/k) bound that holds at these settings: its formula, and the numerator."""
-        if self.step_rule != "constant" or not self.game.convex:
-            return None
-        name, alpha = self.geometry.name, self.alpha
-        start = self._start_errors
-        if name == "reference" and alpha * self.game.sup_curvature <= 1:
-            return "E[(R0-1)^2]/(2 alpha k)", 0.5 * start["squares"]
-        if name == "fisher" and alpha * self.game.sup_ratio_curvature <= 1:
-            return "KL(p_r||p_g0)/(alpha k)", start["kl_real_gen"]
-        return None
 
 
 def _read_only(values):
@@ -532,48 +370,3 @@ def _read_only(values):
     values = values.view()
     values.flags.writeable = False
     return values
-
-
-def _compared(name, predicted, measured, text):
-    return Prediction(name, predicted, float(measured), abs(float(measured) - predicted), text=text)
-
-
-def _yes(holds):
-    total, kept = len(holds), int(np.count_nonzero(holds))
-    return f"{'yes' if kept == total else 'NO'} ({kept} of {total} steps)"
-
-
-def _measured_rate(steps, errors, rows):
-    """Geometric mean of the error's factor per step over these rows."""
-    steps, errors = steps[rows], errors[rows]
-    if len(steps) < 2 or not errors[0] > 0:
-        return math.nan
-    return float((errors[-1] / errors[0]) ** (1.0 / (steps[-1] - steps[0])))
-
-
-def _sum_over_cells(term, gen, real):
-    """sum term(p_g, p_r) over the cells with p_r > 0, a slice at a time."""
-    total = 0.0
-    for first in range(0, real.size, 1 << 16):
-        g, r = gen[first : first + (1 << 16)], real[first : first + (1 << 16)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            total += float(np.sum(np.where(r > 0, term(g, r), 0.0)))
-    return total
-
-
-def _relative_entropy(p, q):
-    return np.where(p > 0, p * np.log(p / q), 0.0)
-
-
-# The divergences that induced costs are, straight from the masses: the other side of the identity
-# E[Phi(R)] - Phi(1) = D that a run prints.
-_NAMED = {
-    "2 KL(m||p_r)": lambda g, r: 2 * _relative_entropy(0.5 * (g + r), r),
-    "2 JSD": lambda g, r: _relative_entropy(g, 0.5 * (g + r)) + _relative_entropy(r, 0.5 * (g + r)),
-    "KL(p_r||p_g)": lambda g, r: _relative_entropy(r, g),
-    "KL(p_g||p_r)": _relative_entropy,
-    "2 TV": lambda g, r: np.abs(g - r),
-    "TV": lambda g, r: 0.5 * np.abs(g - r),
-    "triangular": lambda g, r: (g - r) ** 2 / (g + r),
-    "2 H^2": lambda g, r: (np.sqrt(g) - np.sqrt(r)) ** 2,
-}

@@ -39,10 +39,11 @@ def run(solver, *, max_steps, schedule, snapshots, progress=None):
     solver : object
         ``advance(n)`` takes at most n steps and returns how many it took (at least 1);
         ``measure()`` gives a trace row; ``check(step, row)`` a reason to stop, or None;
-        ``state()`` a copy of what a snapshot keeps.
+        ``halted`` says that it wants to be checked now; ``state()`` is a copy of what a snapshot
+        keeps; ``progress()`` is max|R-1| and the rate.
     max_steps : int
     schedule : iterable of int
-        The steps to record, ascending, without 0.
+        The steps to record, ascending.
     snapshots : bool
         Whether to keep snapshots, at most about 100 of them, log-spaced.
     progress : callable, optional
@@ -52,37 +53,51 @@ def run(solver, *, max_steps, schedule, snapshots, progress=None):
     -------
     Record
     """
+    with deferred_interrupt() as interrupted:
+        march = marching(solver, max_steps, schedule, snapshots, progress, interrupted)
+        try:
+            wanted = next(march)
+            while True:
+                wanted = march.send(solver.advance(wanted))
+        except StopIteration as end:
+            return end.value
+
+
+def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
+    """The loop itself, as a generator: yields how many steps it wants, is sent how many were taken.
+
+    So one driver can advance one solver, or many side by side. Its return value is the `Record`.
+    """
     record = Record()
     start = last_report = time.perf_counter()
     steps = iter(schedule)
     kept = chain([0], log_spaced(first=8, ratio=1.15))
     next_kept = next(kept)
     step = 0
-    with deferred_interrupt() as interrupted:
-        while True:
-            row = {"step": step, **solver.measure()}
-            record.rows.append(row)
-            reason = solver.check(step, row)
-            if reason is None and step >= max_steps:
-                reason = "max-steps"
-            if reason is None and interrupted():
-                reason = "interrupted"
-            if snapshots and (step >= next_kept or reason is not None):
-                record.snapshot_steps.append(step)
-                record.snapshots.append(solver.state())
-                while next_kept <= step:
-                    next_kept = next(kept)
-            if reason is not None:
+    while True:
+        row = {"step": step, **solver.measure()}
+        record.rows.append(row)
+        reason = solver.check(step, row)
+        if reason is None and step >= max_steps:
+            reason = "max-steps"
+        if reason is None and interrupted():
+            reason = "interrupted"
+        if snapshots and (step >= next_kept or reason is not None):
+            record.snapshot_steps.append(step)
+            record.snapshots.append(solver.state())
+            while next_kept <= step:
+                next_kept = next(kept)
+        if reason is not None:
+            break
+        target = min(next(s for s in steps if s > step), max_steps)
+        while step < target and not interrupted():
+            step += yield target - step
+            if solver.halted:
                 break
-            target = min(next(s for s in steps if s > step), max_steps)
-            while step < target and not interrupted():
-                step += solver.advance(target - step)
-                if solver.halted:
-                    break
-                now = time.perf_counter()
-                if progress is not None and now - last_report > _PROGRESS_SECONDS:
-                    last_report = now
-                    progress(step, max_steps, *solver.progress(), now - start)
+            now = time.perf_counter()
+            if progress is not None and now - last_report > _PROGRESS_SECONDS:
+                last_report = now
+                progress(step, max_steps, *solver.progress(), now - start)
     record.reason, record.n_steps = reason, step
     record.seconds = time.perf_counter() - start
     return record
@@ -98,18 +113,21 @@ def log_spaced(first, ratio):
 
 
 def record_schedule(record, cells):
-    """The steps to record: "auto", "all" or every so many.
+    """The steps to record: "auto", "log", "all" or every so many.
 
     "auto" is every step up to 100 and then steps 2 % apart; on grids above 131,072 cells, where a
-    trace row costs more than a step, the powers of 2.
+    trace row costs more than a step, the powers of 2, which are "log".
     """
     if record == "auto":
         return log_spaced(100, 1.02) if cells <= DENSE_CELLS else log_spaced(2, 2.0)
+    if record == "log":
+        return log_spaced(2, 2.0)
     if record == "all":
         return count(1)
     if isinstance(record, str):
         raise InputError(
-            f'record must be "auto", "all" or a whole number, got {record!r}.', argument="record"
+            f'record must be "auto", "log", "all" or a whole number, got {record!r}.',
+            argument="record",
         )
     every = check_integer("record", record, minimum=1)
     return count(every, every)

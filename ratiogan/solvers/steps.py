@@ -69,27 +69,17 @@ class ConstantSteps(Rule):
 
     def __init__(self, game, geometry, alpha, tol, team):
         super().__init__(game, geometry, alpha, tol, team)
-        self.block = 1
-        self.before = None
         # Games with u(0+) = -inf are never projected to R = 0: their step is halved instead.
         self.halves = geometry.is_linear and game.signal_at_zero == -math.inf
 
     def advance(self, ratio, n):
-        n = min(n, self.block, _LONGEST_BLOCK, max(1, _LARGEST_BLOCK // ratio.size))
-        if self.before is None:
-            self.before = np.empty_like(ratio)
-        np.copyto(self.before, ratio)
-        taken, smooth = self._descend(ratio, self.before, n)
-        self.block = self.block * 2 if smooth else 1
-        if taken >= 16 or not smooth:
-            self.stationary = self.stationary or np.array_equal(ratio, self.before)
-        return taken
-
-    def _descend(self, ratio, before, n):
-        """Take up to n steps; the second value says whether they were all ordinary."""
-        u = self.game.signal(before)
-        self._settle(ratio, before, self.geometry.step(before, u, self.alpha))
-        return 1, True
+        """Take one step in place."""
+        before = ratio.copy()
+        self._settle(
+            ratio, before, self.geometry.step(before, self.game.signal(before), self.alpha)
+        )
+        self.stationary = self.stationary or np.array_equal(ratio, before)
+        return 1
 
     def _settle(self, ratio, before, candidate):
         """Store one step, made admissible."""
@@ -111,6 +101,8 @@ class FusedSteps(ConstantSteps):
 
     def __init__(self, game, geometry, alpha, tol, team):
         super().__init__(game, geometry, alpha, tol, team)
+        self.block = 1
+        self.before = None
         self.stop_below = bits_of(tol)
         # `lebesgue` on equal cells: p_r is w over one volume, so w serves for both.
         p = geometry.density if geometry.name == "lebesgue" else geometry.masses
@@ -128,37 +120,77 @@ class FusedSteps(ConstantSteps):
         else:
             self.lowest = 0
 
-    def _descend(self, ratio, before, n):
-        taken, low, largest = self._run(ratio, n, self.lowest, self.stop_below)
+    def planned(self, cells, n):
+        """How many of `n` steps to take before looking again."""
+        return min(n, self.block, _LONGEST_BLOCK, max(1, _LARGEST_BLOCK // cells))
+
+    def advance(self, ratio, n):
+        """Take a block of at most `n` steps in place."""
+        if self.before is None:
+            self.before = np.empty_like(ratio)
+        np.copyto(self.before, ratio)
+        n = self.planned(ratio.size, n)
+        found = self._run(ratio, n, self.lowest, self.stop_below)
+        return self.concluded(ratio, self.before, n, *found)
+
+    def concluded(self, ratio, before, n, taken, low, largest):
+        """Keep of a block what stands, and make the step in question admissible.
+
+        Parameters
+        ----------
+        ratio, before : array (N,)
+            After the block, changed in place; and before it.
+        n : int
+            Steps asked for.
+        taken, low, largest : int
+            Where it stopped, and the bits of min R and max|R-1| there.
+
+        Returns
+        -------
+        int
+            Steps that stand.
+        """
         in_question = low < self.lowest or largest >= INFINITY_BITS
         # Whole up to the step in question, which is taken by itself next time.
         whole = taken - 1 if in_question and taken > 1 else taken
         if whole < n:
             ratio[:] = before
             self._run(ratio, whole, -1 << 62, -1)
-        if not in_question:
+        if in_question:
+            if taken == 1:
+                self._settle(ratio, before, ratio.copy())
+            self.block = 1
+        else:
             self.reached = largest < self.stop_below
-            return whole, True
-        if taken == 1:
-            self._settle(ratio, before, ratio.copy())
-        return whole, False
+            self.block *= 2
+        if in_question or n >= 16:
+            self.stationary = self.stationary or np.array_equal(ratio, before)
+        return whole
 
     def _run(self, ratio, n, lowest, stop_below):
         """`n` steps in place; the steps taken, and the bits of min R and max|R-1| at the last."""
-        geometry = self.geometry
-        compiled = _kernel(_CODES[geometry.name], self.game.kernel[0])
-        neutral = 1.0 if geometry.name == "fisher" else 0.0
-        parts = np.empty(chunk_count(ratio.size))
+        parts = np.empty((1, chunk_count(ratio.size)))
+        neutral = 1.0 if self.geometry.name == "fisher" else 0.0
 
         def passes(shift, n, settle):
             def work(chunks, cells):
-                return compiled(
-                    ratio[cells], geometry.masses[cells], self.along[cells], self.alpha, shift, n,
-                    settle, self.total, self.game.kernel[1:], lowest, stop_below, parts[chunks],
-                )  # fmt: skip
+                found = np.empty((1, 3), dtype=np.int64)
+                run_rows(
+                    self,
+                    ratio[None, cells],
+                    self.geometry.masses[None, cells],
+                    self.along[None, cells],
+                    np.array([[self.alpha, shift, self.total]]),
+                    np.array([n]),
+                    settle,
+                    np.array([[lowest, stop_below]]),
+                    parts[:, chunks],
+                    found,
+                )
+                return found[0]
 
-            found = self.team.over_chunks(work, ratio.size)
-            return found[0][0], min(f[1] for f in found), max(f[2] for f in found)
+            found = np.stack(self.team.over_chunks(work, ratio.size))
+            return int(found[0, 0]), int(found[:, 1].min()), int(found[:, 2].max())
 
         if self.team.threads == 1:
             return passes(neutral, n, True)
@@ -168,10 +200,39 @@ class FusedSteps(ConstantSteps):
             _, low, largest = passes(shift, 1, False)
             if step > 0 and (low < lowest or largest < stop_below or largest >= INFINITY_BITS):
                 return step, low, largest
-            total = _in_order(parts)
+            total = _in_order(parts[0])
             shift = 1.0 / total if neutral else (1.0 - total) / self.total
         _, low, largest = passes(shift, 0, True)
         return n, low, largest
+
+
+def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, found):
+    """Up to `steps` steps on every row of `ratio`, in place, with the game and geometry of `rule`.
+
+    Parameters
+    ----------
+    rule : FusedSteps
+    ratio : array (B, N)
+    masses, along : array (1 or B, N)
+        w, and the direction of the projection.
+    scalars : array (B, 3)
+        alpha, the shift before the first step, and E of `along`.
+    steps : int64 array (B,)
+        Below 0 the row is left alone.
+    settle : bool
+        Whether to leave R behind, or T with its mean still to be taken off.
+    limits : int64 array (B, 2)
+        A row stops before the step after which min R is below the first bits, or max|R-1| below
+        the second, or not finite.
+    parts : array (B, chunks)
+        Partial sums of the last step.
+    found : int64 array (B, 3)
+        Steps taken, bits of min R and of max|R-1|, written here.
+    """
+    compiled = _kernel(_CODES[rule.geometry.name], rule.game.kernel[0])
+    compiled(
+        ratio, masses, along, scalars, steps, settle, rule.game.kernel[1:], limits, parts, found
+    )
 
 
 def _certified_ratio(game, alpha):
@@ -296,48 +357,62 @@ def _kernel(geometry, code):
     """
 
     @kernel
-    def passes(T, w, p, alpha, shift, n, settle, mean, parameters, lowest, stop_below, parts):
+    def passes(states, masses, along, scalars, steps, settle, parameters, limits, parts, found):
         wide_vectors()
         a, b, c = parameters
-        low = np.int64(_LARGEST_BITS)
-        largest = np.int64(0)
-        for step in range(n):
-            total = 0.0
+        for row in range(states.shape[0]):
+            n = steps[row]
+            if n < 0:
+                continue
+            T = states[row]
+            w = masses[row % masses.shape[0]]
+            p = along[row % along.shape[0]]
+            alpha, shift, mean = scalars[row, 0], scalars[row, 1], scalars[row, 2]
             low = np.int64(_LARGEST_BITS)
             largest = np.int64(0)
-            for k in range(parts.size):
-                states = T[k * CHUNK : (k + 1) * CHUNK]
-                weights = w[k * CHUNK : (k + 1) * CHUNK]
-                densities = p[k * CHUNK : (k + 1) * CHUNK]
-                part = 0.0
-                for i in range(states.size):
-                    r = settled(geometry, states[i], shift, densities[i])
-                    bits_r = as_bits(r)
-                    low = bits_r if bits_r < low else low
-                    bits_d = as_bits(abs(r - 1.0))
-                    largest = bits_d if bits_d > largest else largest
-                    t = descended(geometry, code, r, densities[i], alpha, a, b, c)
-                    states[i] = t
-                    part += weights[i] * t
-                parts[k] = part
-                total += part
-            if step > 0 and (low < lowest or largest < stop_below or largest >= INFINITY_BITS):
-                return step, low, largest
-            shift = 1.0 / total if geometry == FISHER else (1.0 - total) / mean
-        if settle:
-            low = np.int64(_LARGEST_BITS)
-            largest = np.int64(0)
-            for k in range(parts.size):
-                states = T[k * CHUNK : (k + 1) * CHUNK]
-                densities = p[k * CHUNK : (k + 1) * CHUNK]
-                for i in range(states.size):
-                    r = settled(geometry, states[i], shift, densities[i])
-                    bits_r = as_bits(r)
-                    low = bits_r if bits_r < low else low
-                    bits_d = as_bits(abs(r - 1.0))
-                    largest = bits_d if bits_d > largest else largest
-                    states[i] = r
-        return n, low, largest
+            taken = n
+            for step in range(n):
+                total = 0.0
+                low = np.int64(_LARGEST_BITS)
+                largest = np.int64(0)
+                for k in range(parts.shape[1]):
+                    cells = T[k * CHUNK : (k + 1) * CHUNK]
+                    weights = w[k * CHUNK : (k + 1) * CHUNK]
+                    densities = p[k * CHUNK : (k + 1) * CHUNK]
+                    part = 0.0
+                    for i in range(cells.size):
+                        r = settled(geometry, cells[i], shift, densities[i])
+                        bits_r = as_bits(r)
+                        low = bits_r if bits_r < low else low
+                        bits_d = as_bits(abs(r - 1.0))
+                        largest = bits_d if bits_d > largest else largest
+                        t = descended(geometry, code, r, densities[i], alpha, a, b, c)
+                        cells[i] = t
+                        part += weights[i] * t
+                    parts[row, k] = part
+                    total += part
+                if step > 0 and (
+                    low < limits[row, 0] or largest < limits[row, 1] or largest >= INFINITY_BITS
+                ):
+                    taken = step
+                    break
+                shift = 1.0 / total if geometry == FISHER else (1.0 - total) / mean
+            if settle and taken == n:
+                low = np.int64(_LARGEST_BITS)
+                largest = np.int64(0)
+                for k in range(parts.shape[1]):
+                    cells = T[k * CHUNK : (k + 1) * CHUNK]
+                    densities = p[k * CHUNK : (k + 1) * CHUNK]
+                    for i in range(cells.size):
+                        r = settled(geometry, cells[i], shift, densities[i])
+                        bits_r = as_bits(r)
+                        low = bits_r if bits_r < low else low
+                        bits_d = as_bits(abs(r - 1.0))
+                        largest = bits_d if bits_d > largest else largest
+                        cells[i] = r
+            found[row, 0] = taken
+            found[row, 1] = low
+            found[row, 2] = largest
 
     return passes
 

@@ -35,7 +35,7 @@ class Team:
         self._pool = None
 
     def over_chunks(self, work, cells):
-        """Call ``work(chunks, cells)`` with slices that together cover the grid; list of results."""
+        """Call ``work(chunks, cells)`` with slices that together cover the grid; their results."""
         chunks = chunk_count(cells)
         share = max(1, -(-chunks // self.threads))
         parts = [
@@ -45,6 +45,16 @@ class Team:
             )
             for first in range(0, chunks, share)
         ]
+        return self._share(work, parts)
+
+    def over_rows(self, work, rows):
+        """Call ``work(rows)`` with slices that together cover the rows; their results."""
+        share = max(1, -(-rows // self.threads))
+        return self._share(
+            work, [(slice(first, min(first + share, rows)),) for first in range(0, rows, share)]
+        )
+
+    def _share(self, work, parts):
         if len(parts) == 1:
             return [work(*parts[0])]
         if self._pool is None:

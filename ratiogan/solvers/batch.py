@@ -1,0 +1,206 @@
+"""Many GLGD runs in one call: many starts, many step sizes, many references.
+
+The rows march side by side through one compiled loop, each on its own schedule. A row that needs
+more than plain steps (a projection, a halving, its last step) is finished by itself, so that every
+row ends with the same bytes as the run alone.
+"""
+
+import numpy as np
+
+from ratiogan.distribution import Distribution
+from ratiogan.errors import InputError
+from ratiogan.solvers import loop
+from ratiogan.solvers.glgd import GLGD
+from ratiogan.solvers.steps import FusedSteps, run_rows
+from ratiogan.solvers.team import Team, chunk_count
+
+
+def glgd_batch(
+    real=None,
+    gen=None,
+    game="non-saturating",
+    geometry="reference",
+    alpha="auto",
+    tol=1e-10,
+    max_steps=100_000,
+    *,
+    grid=None,
+    domain=None,
+    singular="error",
+    record="log",
+    threads=None,
+):
+    """GLGD on a batch: `real`, `gen` and `alpha` may each be a sequence, one item per row.
+
+    Single values serve for every row. The step rule is "constant"; what is not said here is as in
+    `glgd`.
+
+    Parameters
+    ----------
+    real, gen : Distribution, str, or a sequence of them
+    alpha : float, "auto", or a sequence of them
+    record : "log", "auto", "all" or int
+        Which steps to record; "log" is the powers of 2. Snapshots are not kept.
+    threads : int, optional
+        The rows are shared among at most so many; by default all cores.
+
+    Returns
+    -------
+    tuple of Solution
+        One per row, each what `glgd` alone returns.
+
+    Raises
+    ------
+    InputError
+        If the sequences differ in length, or as in `glgd`.
+
+    Examples
+    --------
+    >>> runs = glgd_batch(alpha=[0.5, 1.0, 1.5], grid=64)
+    >>> [run.n_steps for run in runs]
+    [88, 38, 21]
+    """
+    solvers = [
+        GLGD(
+            real=row["real"],
+            gen=row["gen"],
+            game=game,
+            geometry=geometry,
+            alpha=row["alpha"],
+            tol=tol,
+            max_steps=max_steps,
+            grid=grid,
+            domain=domain,
+            singular=singular,
+            threads=1,
+        )
+        for row in _rows(real=real, gen=gen, alpha=alpha)
+    ]
+    compile_seconds = solvers[0].load_kernels()
+    # Rows of one length share an array; other games and geometries have no compiled step.
+    groups = {}
+    for solver in solvers:
+        fused = isinstance(solver.rule, FusedSteps)
+        groups.setdefault(solver.ratio.size if fused else id(solver), []).append(solver)
+    records = {}
+    with loop.deferred_interrupt() as interrupted:
+        for group in groups.values():
+            marches = [
+                loop.marching(
+                    solver,
+                    solver.max_steps,
+                    loop.record_schedule(record, solver.ratio.size),
+                    False,
+                    None,
+                    interrupted,
+                )
+                for solver in group
+            ]
+            advance = _Side(group, threads).advance if len(group) > 1 else _alone(group[0])
+            records.update(zip(map(id, group), _drive(marches, advance), strict=True))
+    return tuple(
+        solver.solution(records[id(solver)], compile_seconds / len(solvers)) for solver in solvers
+    )
+
+
+def _rows(**arguments):
+    """One dict of arguments per row."""
+    lengths = {
+        name: len(value)
+        for name, value in arguments.items()
+        if not isinstance(value, (str, Distribution)) and np.ndim(value) > 0
+    }
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise InputError(
+            f"the sequences must be equally long and not empty: {found}.",
+            argument=next(iter(lengths)),
+            fix="Pass one item per row, or a single value for all rows.",
+        )
+    count = max(lengths.values(), default=1)
+    return [
+        {name: value[i] if name in lengths else value for name, value in arguments.items()}
+        for i in range(count)
+    ]
+
+
+def _drive(marches, advance):
+    """Run generators of `loop.marching` side by side; their records in order.
+
+    ``advance(wanted)`` takes {row: steps wanted} and returns {row: steps taken}.
+    """
+    records = [None] * len(marches)
+    taken = dict.fromkeys(range(len(marches)))
+    while taken:
+        wanted = {}
+        for row, steps in taken.items():
+            try:
+                wanted[row] = marches[row].send(steps)
+            except StopIteration as end:
+                records[row] = end.value
+        taken = advance(wanted) if wanted else {}
+    return records
+
+
+def _alone(solver):
+    return lambda wanted: {row: solver.advance(steps) for row, steps in wanted.items()}
+
+
+class _Side:
+    """Rows of one length, side by side in arrays (B, N)."""
+
+    def __init__(self, solvers, threads):
+        self.solvers = solvers
+        self.rules = [solver.rule for solver in solvers]
+        self.ratio = np.stack([solver.ratio for solver in solvers])
+        self.before = np.empty_like(self.ratio)
+        for solver, row in zip(solvers, self.ratio, strict=True):
+            solver.ratio = row
+        self.masses = _shared([rule.geometry.masses for rule in self.rules])
+        self.along = _shared([rule.along for rule in self.rules])
+        neutral = 1.0 if self.rules[0].geometry.name == "fisher" else 0.0
+        self.scalars = np.array([[rule.alpha, neutral, rule.total] for rule in self.rules])
+        self.limits = np.array([[rule.lowest, rule.stop_below] for rule in self.rules])
+        self.parts = np.empty((len(solvers), chunk_count(self.ratio.shape[1])))
+        self.found = np.empty((len(solvers), 3), dtype=np.int64)
+        self.team = Team(threads, self.ratio.size)
+
+    def advance(self, wanted):
+        """Blocks of steps for the rows in `wanted`; the steps that stand, by row."""
+        steps = np.full(len(self.rules), -1)
+        for row, most in wanted.items():
+            steps[row] = self.rules[row].planned(self.ratio.shape[1], most)
+            np.copyto(self.before[row], self.ratio[row])
+
+        def work(rows):
+            def part(array):
+                return array if len(array) == 1 else array[rows]
+
+            run_rows(
+                self.rules[0],
+                self.ratio[rows],
+                part(self.masses),
+                part(self.along),
+                self.scalars[rows],
+                steps[rows],
+                True,
+                self.limits[rows],
+                self.parts[rows],
+                self.found[rows],
+            )
+
+        self.team.over_rows(work, len(self.rules))
+        return {
+            row: self.rules[row].concluded(
+                self.ratio[row], self.before[row], int(steps[row]), *map(int, self.found[row])
+            )
+            for row in wanted
+        }
+
+
+def _shared(arrays):
+    """(1, N) where all rows have the same values, else (B, N); read-only as kernels expect it."""
+    same = all(np.array_equal(array, arrays[0]) for array in arrays[1:])
+    stacked = arrays[0][None] if same else np.stack(arrays)
+    stacked.flags.writeable = False
+    return stacked

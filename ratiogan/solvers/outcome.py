@@ -1,0 +1,236 @@
+"""What a GLGD run means: its status, its finding, and the predictions beside the measurements."""
+
+import math
+
+import numpy as np
+
+from ratiogan.solution import Prediction, Status
+
+_RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
+_RATE_STEPS = 5
+
+
+def verdict(solver, run, trace):
+    """Status, whether the theory predicts it, and the finding."""
+    error, n = trace.max_error[-1], run.n_steps
+    if run.reason == "converged":
+        text = f"CONVERGED in {n} steps: max|R-1| = {error:.1e}, below tol {solver.tol:.0e}."
+        return Status.CONVERGED, True, text
+    if run.reason == "interrupted":
+        text = f"INTERRUPTED at step {n}: max|R-1| = {error:.1e}."
+        return Status.INTERRUPTED, False, text
+    if run.reason == "diverged":
+        text = f"DIVERGED at step {n}: R is not finite. Take alpha below {solver.alpha:g}."
+        return Status.DIVERGED, False, text
+    if run.reason == "undefined":
+        text = (
+            f"STOPPED before step 1: R = 0 in {empty_cells(solver)}, where u = -inf and a "
+            f"step of {solver.game.spec} is undefined. non-saturating and least-squares run."
+        )
+        return Status.STALLED, False, text
+    if run.reason == "uncovered":
+        text = (
+            f"SUPPORT NOT COVERED, as predicted: R = 0 in {empty_cells(solver)} stays 0 in "
+            f"{solver.geometry.name}; elsewhere R is constant, max|R-1| = {error:.2g}."
+        )
+        return Status.SUPPORT_NOT_COVERED, True, text
+    if run.reason == "max-steps" and solver.tol == 0:
+        text = f"TOOK {n} steps, as asked: max|R-1| = {error:.1e}, JSD = {trace.js[-1]:.1e}."
+        return Status.CONVERGING, True, text
+    if not solver.should_converge:
+        status, text = _predicted_failure(solver, trace)
+        return status, True, text
+    if run.reason == "stationary":
+        text = (
+            f"STALLED at step {n}: max|R-1| = {error:.1e}, and no step lowers E[Phi] further; "
+            f"tol {solver.tol:.0e} is below what double precision reaches."
+        )
+        return Status.STALLED, False, text
+    text = (
+        f"NOT CONVERGED in {n} steps: max|R-1| = {error:.1e}, tol {solver.tol:.0e}. "
+        + _remaining_text(solver, trace)
+    )
+    return Status.MAX_STEPS, False, text
+
+
+def _predicted_failure(solver, trace):
+    """Status and finding of a run that the theory says does not reach R = 1."""
+    game, error = solver.game, trace.max_error[-1]
+    text = "NOT CONVERGING, as predicted: "
+    if solver.is_unstable:
+        empty = f" (R = 0 in {100 * np.mean(solver.ratio == 0):.2g}% of the cells)"
+        text += (
+            f"|R-1| {'grew' if error > trace.max_error[0] else 'went'} from "
+            f"{trace.max_error[0]:.2g} to {error:.2g}{empty if solver.ratio.min() == 0 else ''}. "
+            f"R = 1 is unstable for {game.spec}: "
+        )
+        if game.curvature_at_one == 0:
+            text += "its induced cost has Phi'' < 0 for R < 1. See: ratiogan explain lsgan-pearson"
+        else:
+            text += f"Phi''(1) = {game.curvature_at_one:.3g} is not positive."
+        return Status.UNSTABLE, text
+    text += f"max|R-1| went from {trace.max_error[0]:.2g} to {error:.2g} and stays there; "
+    if not game.has_kink:
+        scale = "" if solver.geometry.max_density == 1 else " max p_r"
+        value = solver.alpha * game.curvature_at_one * solver.geometry.max_density
+        text += f"alpha Phi''(1){scale} = {value:.3g} is above the limit 2."
+        return Status.CYCLE, text
+    if game.convex:
+        text += f"the signal of {game.spec} jumps at R = 1, so steps of one size chatter."
+        return Status.CYCLE, text
+    text += f"Phi of {game.spec} is flat around R = 1, so it does not tell p_g from p_r there."
+    return Status.STALLED, text
+
+
+def _remaining_text(solver, trace):
+    rate = _measured_rate(trace.step, trace.rms_error, slice(-min(len(trace), 20), None))
+    error = trace.max_error[-1]
+    if not 0 < rate < 1 or not error > solver.tol > 0:
+        return "Try --step newton."
+    more = math.log(solver.tol / error) / math.log(rate)
+    return f"At {rate:.6g} per step it needs about {more:.2g} more, or --step newton."
+
+
+def predictions(solver, status, trace):
+    """The rows of the table "predicted, measured, difference"."""
+    game = solver.game
+    rows = []
+    if solver.step_rule == "constant" and game.converges:
+        rows.append(_rate_prediction(solver, trace))
+    if status is Status.CONVERGED:
+        for name, predicted, measured in (
+            ("generator cost g at the end", game.signal_at_one, trace.g[-1]),
+            ("discriminator cost d at the end", game.discriminator_cost(1.0), trace.d[-1]),
+        ):
+            rows.append(_compared(name, float(predicted), measured))
+    cost_is = game.formulas["cost_is"]
+    if cost_is in _NAMED:
+        total = _sum_over_cells(
+            _NAMED[cost_is], solver.gen.mass.reshape(-1), solver.real.mass.reshape(-1)
+        )
+        left = "C(R0) - 2 log 2" if game.spec == "non-saturating" else "E[Phi(R0)] - Phi(1)"
+        rows.append(_compared(f"{left} = {cost_is}", total, trace.cost[0]))
+    rows.extend(_descent_predictions(solver, trace))
+    return tuple(rows)
+
+
+def _rate_prediction(solver, trace):
+    rate = "1 - alpha Phi''(1)" + (" mu" if solver.geometry.name == "lebesgue" else "")
+    name = f"rate per step, {rate if solver.local_rate >= 0 else f'|{rate}|'}"
+    low, high = _RATE_WINDOW
+    window = np.flatnonzero((trace.max_error > low) & (trace.max_error < high))
+    predicted = abs(solver.local_rate)
+    steps = trace.step[window[-1]] - trace.step[window[0]] if window.size else 0
+    if steps < _RATE_STEPS:
+        return Prediction(name, predicted, "not measurable", tolerance=1e-3)
+    measured = _measured_rate(trace.step, trace.rms_error, window)
+    return Prediction(name, predicted, measured, abs(measured - predicted), 1e-3)
+
+
+def _descent_predictions(solver, trace):
+    """E[Phi] never rises, and lies below the global bounds."""
+    cost = trace.cost
+    slack = 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(cost[:-1]))
+    falls = cost[1:] <= cost[:-1] + slack
+    limit, why = _monotone_limit(solver)
+    rows = [
+        Prediction(
+            f"E[Phi] never rises ({why})",
+            "yes" if solver.alpha <= limit * (1 + 1e-12) else "not guaranteed",
+            _yes(falls),
+        )
+    ]
+    bound = _global_bound(solver)
+    if bound is not None:
+        name, numerator = bound
+        steps = trace.step[1:]
+        below = cost[1:] <= numerator / (solver.alpha * steps) + slack
+        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", _yes(below)))
+    return rows
+
+
+def _monotone_limit(solver):
+    """The largest alpha for which descent is guaranteed, and how the table says so."""
+    if solver.step_rule != "constant":
+        return math.inf, "Armijo"
+    if not solver.geometry.is_linear:
+        limit = 1.0 / solver.game.sup_ratio_curvature if solver.geometry.name == "fisher" else 0.0
+        return limit, f"alpha <= {limit:.4g}" if limit else "checked"
+    if solver.game.signal_at_zero == -math.inf:
+        return math.inf, "alpha halved where needed"
+    if not solver.game.convex:
+        return 0.0, "checked"
+    scale = solver.geometry.max_density
+    own, limit = (1.0 / solver.game.slope_bound / scale, 2.0 / solver.game.sup_curvature / scale)
+    # The smaller limit, where it holds, also says that R >= 0 needed no projection.
+    return limit, f"alpha <= {min(own, limit) if solver.alpha <= own else limit:.4g}"
+
+
+def _global_bound(solver):
+    """The O(1/k) bound that holds at these settings: its formula, and the numerator."""
+    if solver.step_rule != "constant" or not solver.game.convex:
+        return None
+    name, alpha = solver.geometry.name, solver.alpha
+    start = solver.bound_numerators
+    if name == "reference" and alpha * solver.game.sup_curvature <= 1:
+        return "E[(R0-1)^2]/(2 alpha k)", 0.5 * start["squares"]
+    if name == "fisher" and alpha * solver.game.sup_ratio_curvature <= 1:
+        return "KL(p_r||p_g0)/(alpha k)", start["kl_real_gen"]
+    return None
+
+
+def empty_cells(solver):
+    """How many cells have R = 0, and their share of p_r, in words."""
+    empty = solver.ratio == 0
+    mass = float(solver.geometry.masses[empty].sum())
+    return f"{int(empty.sum())} of {empty.size} cells ({100 * mass:.2g}% of p_r)"
+
+
+_LOGARITHMS = {k * math.log(2): f"{'' if k == 1 else k} log 2".strip() for k in (1, 2)}
+
+
+def _compared(name, predicted, measured):
+    measured = float(measured)
+    text = _LOGARITHMS.get(predicted)
+    return Prediction(name, predicted, measured, abs(measured - predicted), text=text)
+
+
+def _yes(holds):
+    total, kept = len(holds), int(np.count_nonzero(holds))
+    return f"{'yes' if kept == total else 'NO'} ({kept} of {total} steps)"
+
+
+def _measured_rate(steps, errors, rows):
+    """Geometric mean of the error's factor per step over these rows."""
+    steps, errors = steps[rows], errors[rows]
+    if len(steps) < 2 or not errors[0] > 0:
+        return math.nan
+    return float((errors[-1] / errors[0]) ** (1.0 / (steps[-1] - steps[0])))
+
+
+def _sum_over_cells(term, gen, real):
+    """sum term(p_g, p_r) over the cells with p_r > 0, a slice at a time."""
+    total = 0.0
+    for first in range(0, real.size, 1 << 16):
+        g, r = gen[first : first + (1 << 16)], real[first : first + (1 << 16)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total += float(np.sum(np.where(r > 0, term(g, r), 0.0)))
+    return total
+
+
+def _relative_entropy(p, q):
+    return np.where(p > 0, p * np.log(p / q), 0.0)
+
+
+# The divergences that induced costs are, straight from the masses: the other side of the identity
+# E[Phi(R)] - Phi(1) = D that a run prints.
+_NAMED = {
+    "2 KL(m||p_r)": lambda g, r: 2 * _relative_entropy(0.5 * (g + r), r),
+    "2 JSD": lambda g, r: _relative_entropy(g, 0.5 * (g + r)) + _relative_entropy(r, 0.5 * (g + r)),
+    "KL(p_r||p_g)": lambda g, r: _relative_entropy(r, g),
+    "KL(p_g||p_r)": _relative_entropy,
+    "2 TV": lambda g, r: np.abs(g - r),
+    "TV": lambda g, r: 0.5 * np.abs(g - r),
+    "triangular": lambda g, r: (g - r) ** 2 / (g + r),
+    "2 H^2": lambda g, r: (np.sqrt(g) - np.sqrt(r)) ** 2,
+}
