@@ -1,0 +1,654 @@
+"""Several runs on one problem: different algorithms, games, geometries or steps, side by side.
+
+A run is named by a spec ``ALGORITHM:key=value,...``. Its keys are the parameters of the algorithm
+and, after ``game=NAME``, those of that game, written beside them because commas separate keys:
+``glgd:game=least-squares,a=-1,b=1,c=0,alpha=0.1`` (``game=least-squares:a=-1,b=1,c=0`` reads the
+same).
+"""
+
+import contextlib
+import inspect
+import itertools
+import json
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from ratiogan import games, presets
+from ratiogan.catalogue import ALGORITHMS, GAMES, GEOMETRIES, STEPS, TIES
+from ratiogan.distribution import Distribution
+from ratiogan.errors import (
+    InputError,
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    nearest,
+)
+from ratiogan.solution import Status, html_block, load, write_atomically
+from ratiogan.solvers.alternating import alternating
+from ratiogan.solvers.glgd import glgd
+from ratiogan.spec import Spec, format_number, format_value, is_own_code, parse, parse_value
+from ratiogan.text import (
+    WIDTH,
+    html_table,
+    jsonable,
+    markdown_table,
+    scientific,
+    significant,
+    wrap,
+)
+
+SOLVERS = {"glgd": glgd, "alternating": alternating}
+INDEX_FILE = "comparison.json"
+SCHEMA_VERSION = 1
+RMS_TOLERANCE = 1e-3
+EPS = 1e-16  # a JSD below this is round-off of the masses, whatever its digits say
+
+# Parameters of the solvers that say how to compute and record, not what: common to all runs.
+PASSED = ("record", "snapshots", "threads", "singular")
+
+# What makes two runs of one game differ, in words.
+DIFFERENCES = {
+    "geometry": "the inner product",
+    "step": "the step rule",
+    "alpha": "the step size",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Runs on one problem.
+
+    Attributes
+    ----------
+    runs : tuple of Solution
+        In the order in which they were asked for.
+    labels : tuple of str
+        The spec of each run.
+    real, gen : Distribution
+        The problem all of them started from.
+    seed : int
+    interrupted : bool
+        Whether Ctrl-C stopped it: then `runs` holds what was finished.
+    """
+
+    runs: tuple
+    labels: tuple
+    real: Distribution
+    gen: Distribution
+    seed: int = 0
+    interrupted: bool = False
+
+    def __repr__(self):
+        return f"<Comparison of {len(self.runs)} runs: {self.finding}>"
+
+    def __eq__(self, other):
+        if not isinstance(other, Comparison):
+            return NotImplemented
+        return (self.runs, self.labels, self.seed, self.interrupted) == (
+            *(other.runs, other.labels, other.seed, other.interrupted),
+        )
+
+    __hash__ = None
+
+    @property
+    def ranking(self):
+        """Indices of the runs: converged ones first, by steps; the others by what is left."""
+
+        def key(i):
+            run = self.runs[i]
+            error = run.max_error if not math.isnan(run.max_error) else math.inf
+            converged = run.status is Status.CONVERGED
+            return (0, run.n_steps) if converged else (1, error)
+
+        return tuple(sorted(range(len(self.runs)), key=key))
+
+    @property
+    def as_predicted(self):
+        """Whether every run ended as the theory predicts."""
+        return all(run.as_predicted for run in self.runs)
+
+    @property
+    def finding(self):
+        """Which run was best and by how much, as one sentence."""
+        ranked = [(self.labels[i], self.runs[i]) for i in self.ranking]
+        converged = [pair for pair in ranked if pair[1].status is Status.CONVERGED]
+        if not converged:
+            label, run = ranked[0]
+            return (
+                f"NONE CONVERGED: closest is {label}, max|R-1| = {scientific(run.max_error)} "
+                f"after {_steps(run.n_steps)}."
+            )
+        (best, first), (slowest, last) = converged[0], converged[-1]
+        tol = first.options.get("tol")
+        within = tol is not None and first.max_error <= tol
+        reached = f" to max|R-1| < {format_number(tol)}" if within else ""
+        text = f"BEST: {best} ({_steps(first.n_steps)}{reached})"
+        if slowest == best:
+            return f"{text}; {self._others_than(best)}." if len(ranked) > 1 else f"{text}."
+        if last.n_steps < 2 * first.n_steps or first.n_steps == 0:
+            return f"{text}; {slowest} needs {last.n_steps}."
+        why = ": its tails freeze" if last.options.get("geometry") == "lebesgue" else ""
+        times = significant(last.n_steps / first.n_steps, 3)
+        return f"{text}; {slowest} needs {times}x as many{why}."
+
+    def _others_than(self, best):
+        others = [i for i in self.ranking if self.labels[i] != best]
+        if len(others) > 1:
+            return f"none of the other {len(others)} converges"
+        label, run = self.labels[others[0]], self.runs[others[0]]
+        return f"{label} does not converge ({run.status.value})"
+
+    def table(self):
+        """The table as text cells, best run first.
+
+        Returns
+        -------
+        headings : list of str
+        rows : list of list of str
+        """
+        headings = [
+            *("run", "alpha", "status", "steps", f"steps to rms < {RMS_TOLERANCE:g}"),
+            *("rate predicted", "rate measured", "final max|R-1|", "final JSD"),
+        ]
+        return headings, [_cells(self.labels[i], self.runs[i]) for i in self.ranking]
+
+    def summary(self):
+        """The comparison as text: the finding, the table, what the runs have in common."""
+        _, rows = self.table()
+        status = max([9, *(len(row[2]) for row in rows)])
+        steps = max([5, *(len(row[3]) for row in rows)])
+        # The other columns take 71; a label too long for the rest stands on a line of its own.
+        label = min(max(len(row[0]) for row in rows), WIDTH - 71 - status - steps)
+        lines = [
+            f"  {'':{label}}    alpha   {'status':{status}}   {'steps':>{steps}}   "
+            "steps to    rate per step        final       final",
+            f"  {'run':{label}}            {'':{status}}   {'':{steps}}   "
+            "rms<1e-3    pred.    meas.      max|R-1|      JSD",
+        ]
+        for name, alpha, word, count, to_rms, predicted, measured, error, js in rows:
+            if len(name) > label:
+                lines.append(f"  {name}")
+                name = ""
+            lines.append(
+                f"  {name:{label}}    {alpha:5}   {word:{status}}   {count:>{steps}}   "
+                f"{to_rms:>8}    {predicted:6}   {measured:6}      {error:7}    {js}"
+            )
+        parts = [wrap(self.finding, WIDTH), "\n".join(lines), *self._common()]
+        return "\n\n".join(parts)
+
+    def markdown(self):
+        """The finding and the table for a Markdown page."""
+        return f"{self.finding}\n\n{markdown_table(*self.table())}\n"
+
+    def _common(self):
+        """What the glgd runs of one game share, and what alone tells them apart."""
+        families = {}
+        for rank, i in enumerate(self.ranking):
+            run = self.runs[i]
+            if run.algorithm == "glgd":
+                families.setdefault(run.options.get("game"), []).append((rank, run))
+        family = max(families.values(), key=len, default=[])
+        differing = [
+            words
+            for key, words in DIFFERENCES.items()
+            if len({_choice(run, key) for _, run in family}) > 1
+        ]
+        if not differing:
+            return []
+        ranks = [rank for rank, _ in family]
+        who = "The glgd runs"
+        if len(families) > 1:
+            who = f"The glgd runs with {family[0][1].options.get('game')}"
+        elif ranks == list(range(len(ranks))):
+            who = "All" if len(ranks) == len(self.runs) else f"The first {_number(len(ranks))}"
+        verb = "differs" if len(differing) == 1 else "differ"
+        text = (
+            f"{who} start from the same R and descend the same E[Phi]; "
+            f"only {_listed(differing)} {verb}."
+        )
+        return [wrap(text, WIDTH)]
+
+    def to_dict(self, all_rows=False):
+        """The comparison as strict JSON holds it, runs in the order they were asked for."""
+        return {
+            "finding": self.finding,
+            "interrupted": self.interrupted,
+            "runs": [
+                {
+                    "spec": label,
+                    **run.to_dict(all_rows),
+                    "steps_to_rms": jsonable(steps_to_rms(run)[0]),
+                    "max_error": jsonable(run.max_error),
+                }
+                for label, run in zip(self.labels, self.runs, strict=True)
+            ],
+        }
+
+    def save(self, folder, command=None):
+        """Write ``run-01.npz``, ``run-02.npz``, ... and, last, the index ``comparison.json``.
+
+        The old index goes first: a folder without one is no comparison, so that runs of two
+        comparisons are never taken for one, wherever this was stopped.
+
+        Parameters
+        ----------
+        folder : str or path
+        command : str or sequence of str, optional
+            The command line that made the comparison.
+
+        Returns
+        -------
+        list of str
+            The names of the files.
+
+        Raises
+        ------
+        InputError
+            If the folder does not exist.
+        """
+        folder = os.fspath(folder)
+        if not os.path.isdir(folder):
+            raise InputError(f"there is no folder {folder}.", argument="folder", fix="Make it.")
+        index = os.path.join(folder, INDEX_FILE)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(index)
+        names = [f"run-{number:02d}.npz" for number in range(1, len(self.runs) + 1)]
+        for name, run in zip(names, self.runs, strict=True):
+            run.save(os.path.join(folder, name), command)
+        content = {
+            "schema": "ratiogan-comparison",
+            "schema_version": SCHEMA_VERSION,
+            "seed": self.seed,
+            "interrupted": self.interrupted,
+            "runs": [
+                {"spec": label, "file": name}
+                for label, name in zip(self.labels, names, strict=True)
+            ],
+        }
+        write_atomically(index, json.dumps(content, indent=2) + "\n")
+        return [*names, INDEX_FILE]
+
+    def plot(self, style="slide"):
+        """The figure of the comparison, as a Matplotlib ``Figure``."""
+        # Beside this module, not below it: loaded only by who looks at a figure.
+        from ratiogan import plots
+
+        return plots.figure(self, style=style)
+
+    def _repr_html_(self):
+        return html_block(self.finding, [html_table(*self.table())], self.plot(), self._common())
+
+
+def compare(
+    *specs,
+    real=None,
+    gen=None,
+    grid=None,
+    domain=None,
+    sweep=None,
+    seed=0,
+    progress=None,
+    **common,
+):
+    """Run several algorithms, games, geometries or steps on one problem.
+
+    Every spec is checked before the first run starts.
+
+    Parameters
+    ----------
+    *specs : str
+        ``glgd``, ``glgd:geometry=fisher``, ``alternating:game=minimax,ties=first``, ...; `glgd`
+        and `alternating` if there are none. The parameters of a game stand beside those of the
+        algorithm: ``glgd:game=least-squares,a=-1,b=1,c=0``.
+    real, gen : str or Distribution, optional
+        The problem; the default problem if not given.
+    grid, domain : optional
+        The cells, as for `glgd`.
+    sweep : str or dict, optional
+        ``"alpha=0.5,1,2"`` or ``{"alpha": [0.5, 1, 2]}``: one run per value for every spec that
+        has this parameter and does not set it itself. Several keys give every combination.
+    seed : int
+        Handed to the algorithms that draw.
+    progress : bool or callable, optional
+        Handed to every run.
+    **common
+        Parameters of all runs that have them; those of a spec win.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If a spec, the sweep or a common parameter is unknown or out of range.
+
+    Examples
+    --------
+    >>> compare("glgd", "glgd:geometry=fisher").finding
+    'BEST: glgd:geometry=fisher (34 steps to max|R-1| < 1e-10); glgd needs 38.'
+    """
+    seed = check_integer("seed", seed, minimum=0)
+    plan = expand(specs or ("glgd", "alternating"), sweep=sweep, **common)
+    real, gen = presets.problem(real, gen, grid=grid, domain=domain)
+    every = {"real": real, "gen": gen, "rng": seed, "progress": progress or None}
+    runs, labels, interrupted = [], [], False
+    for label, algorithm, options in plan:
+        solver = SOLVERS[algorithm]
+        try:
+            run = solver(**_accepted(solver, every), **options)
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            interrupted = True
+            break
+        runs.append(run)
+        labels.append(label)
+        if run.status is Status.INTERRUPTED:
+            interrupted = True
+            break
+    return Comparison(tuple(runs), tuple(labels), real, gen, seed, interrupted)
+
+
+def load_comparison(folder):
+    """Read the comparison that `Comparison.save` wrote into a folder.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none, or one of its files is damaged.
+    """
+    index = os.path.join(os.fspath(folder), INDEX_FILE)
+    if not os.path.isfile(index):
+        raise InputError(
+            f"{os.fspath(folder)} holds no {INDEX_FILE}.",
+            argument="folder",
+            fix="Pass the folder of a comparison that was written to its end.",
+        )
+    try:
+        with open(index, encoding="utf-8") as handle:
+            content = json.load(handle)
+        files = [str(run["file"]) for run in content["runs"]]
+        labels = tuple(str(run["spec"]) for run in content["runs"])
+        seed, interrupted = content["seed"], bool(content["interrupted"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{index} is damaged, or no comparison that ratiogan saved.",
+            argument="folder",
+            fix="Run the comparison again.",
+        ) from error
+    # Names only: an index must not lead out of its folder.
+    runs = tuple(load(os.path.join(os.fspath(folder), os.path.basename(name))) for name in files)
+    if not runs:
+        raise InputError(f"{index} names no run.", argument="folder")
+    return Comparison(runs, labels, runs[0].real, runs[0].gen, seed, interrupted)
+
+
+def expand(specs, sweep=None, **common):
+    """The runs that `specs` and `sweep` ask for, checked and with the defaults filled in.
+
+    Parameters
+    ----------
+    specs : sequence of str
+    sweep : str or dict, optional
+    **common
+        As in `compare`.
+
+    Returns
+    -------
+    list of (label, algorithm, options)
+        `label` is the canonical spec of what was asked for, `options` are keyword arguments.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> [label for label, _, _ in expand(["glgd", "alternating"], sweep="alpha=0.5,1")]
+    ['glgd:alpha=0.5', 'glgd:alpha=1', 'alternating']
+    """
+    common = _split_game({key: value for key, value in common.items() if value is not None})
+    swept = _read_sweep(sweep)
+    specs = [_read_spec(text) for text in specs]
+    known = dict.fromkeys(key for spec in specs for key in _keys(spec, common, swept))
+    taken = {key for spec in specs for key in _parameters(SOLVERS[spec.name])}
+    _check_keys("no run has a", swept, known, "sweep")
+    known = [*known, *_game_keys(common.get("game")), *(key for key in PASSED if key in taken)]
+    _check_keys("no run has a", common, known)
+    plan = []
+    for spec in specs:
+        for chosen in _combinations(spec, common, swept):
+            plan.append((_label(spec, chosen), spec.name, _options(spec, common, chosen)))
+    labels = [label for label, _, _ in plan]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"{label} is asked for twice.", argument="specs", fix="Drop one.")
+    return plan
+
+
+def steps_to_rms(run):
+    """Steps until the root mean square of R - 1 under p_r is below 1e-3.
+
+    Returns
+    -------
+    steps : int or None
+        None if it never is, or was not recorded.
+    exact : bool
+        False where not every step was recorded: then the error is taken to fall geometrically
+        between the two rows around the crossing.
+    """
+    if "rms_error" not in run.trace:
+        return None, True
+    steps, errors = run.trace.step, run.trace.rms_error
+    below = np.flatnonzero(errors < RMS_TOLERANCE)
+    if not below.size:
+        return None, True
+    row = below[0]
+    if row == 0 or steps[row] - steps[row - 1] == 1:
+        return int(steps[row]), True
+    if not errors[row] > 0:
+        return int(steps[row]), False
+    before, after = math.log(errors[row - 1]), math.log(errors[row])
+    part = (before - math.log(RMS_TOLERANCE)) / (before - after)
+    return math.ceil(steps[row - 1] + part * (steps[row] - steps[row - 1])), False
+
+
+def _read_spec(text):
+    spec = text if isinstance(text, Spec) else parse(text)
+    if spec.name not in ALGORITHMS:
+        near = nearest(spec.name, ALGORITHMS)
+        raise InputError(
+            f'no algorithm "{spec.name}".',
+            argument="specs",
+            fix=f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(ALGORITHMS)}.",
+        )
+    return Spec(spec.name, _split_game(spec.options))
+
+
+def _split_game(options):
+    """``game="least-squares:a=-1"`` as ``game="least-squares", a=-1``, in its place."""
+    split = {}
+    for key, value in options.items():
+        if key == "game" and isinstance(value, tuple):
+            value = format_value(value)  # a path: its slashes were read as those of a list
+        if key != "game" or not isinstance(value, str) or is_own_code(value):
+            split[key] = value
+            continue
+        game = parse(value)
+        for name in game.options:
+            if name in options:
+                raise InputError(
+                    f"the game {value} and its run both set {name}.",
+                    argument="specs",
+                    fix="Keep one of the two.",
+                )
+        split |= {"game": game.name, **game.options}
+    return split
+
+
+def _check_keys(head, given, known, argument=None):
+    for key in given:
+        if key not in known:
+            near = nearest(key, known)
+            raise InputError(
+                f'{head} parameter "{key}".',
+                argument=argument or key,
+                fix=f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(known)}.",
+            )
+
+
+def _game_keys(game):
+    """The parameters of a built-in game; none for the user's own."""
+    name = game.partition(":")[0] if isinstance(game, str) else None
+    return tuple(GAMES[name].defaults) if name in GAMES else ()
+
+
+def _keys(spec, common, swept):
+    """Every key that some run of this spec has: the algorithm's, and those of its games."""
+    defaults = ALGORITHMS[spec.name].defaults
+    if "game" in spec.options:
+        its_games = [spec.options["game"]]
+    else:
+        its_games = swept.get("game", [common.get("game", defaults["game"])])
+    return list(dict.fromkeys([*defaults, *(k for game in its_games for k in _game_keys(game))]))
+
+
+def _combinations(spec, common, swept):
+    """The choices of the sweep that this spec leaves open: one empty choice if there are none."""
+    defaults = ALGORITHMS[spec.name].defaults
+    known = _keys(spec, common, swept)
+    keys = [key for key in swept if key in known and key not in spec.options]
+    combinations = []
+    for values in itertools.product(*(swept[key] for key in keys)):
+        chosen = _split_game(dict(zip(keys, values, strict=True)))
+        game = {**defaults, **common, **chosen, **spec.options}["game"]
+        # A sweep over a parameter of one game asks for one run of a game that lacks it.
+        own = (*defaults, *_game_keys(game))
+        chosen = {key: value for key, value in chosen.items() if key in own}
+        if chosen not in combinations:
+            combinations.append(chosen)
+    return combinations
+
+
+def _read_sweep(sweep):
+    """``KEY=V1,V2`` or a dict of lists as {key: list of values}."""
+    if sweep is None:
+        return {}
+    if isinstance(sweep, str):
+        key, equals, body = sweep.partition("=")
+        texts = [text.strip() for text in body.split(",")]
+        if not (key.strip() and equals and all(texts)) or "=" in body:
+            raise InputError(
+                f"sweep must be KEY=V1,V2,..., got {sweep!r}.",
+                argument="sweep",
+                fix="For example alpha=0.5,1,2.",
+            )
+        sweep = {key.strip(): [parse_value(text) for text in texts]}
+    swept = {}
+    for key, values in sweep.items():
+        values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
+        if not values:
+            raise InputError(f"sweep has no value for {key}.", argument="sweep")
+        swept[key.replace("-", "_")] = [v.item() if hasattr(v, "item") else v for v in values]
+    return swept
+
+
+def _label(spec, chosen):
+    options = {**spec.options, **chosen}
+    if isinstance(options.get("game"), games.Game):
+        options["game"] = options["game"].spec
+    return str(Spec(spec.name, options))
+
+
+def _options(spec, common, chosen):
+    """The keyword arguments of one run, all checked that can be without the problem."""
+    defaults = ALGORITHMS[spec.name].defaults
+    options, parameters = {}, {}
+    for layer in (defaults, common, chosen, spec.options):
+        if "game" in layer:
+            parameters = {}  # those of the game that this one replaces
+        options |= {key: value for key, value in layer.items() if key in defaults}
+        options |= {key: value for key, value in layer.items() if key in PASSED}
+        parameters |= {k: v for k, v in layer.items() if k in _game_keys(options["game"])}
+    game = options["game"]
+    known = (*defaults, *_game_keys(game))
+    _check_keys(f'"{spec.name}" with the game {game} has no', spec.options, known, "specs")
+    checked = games.game(game, **parameters)
+    if isinstance(game, str) and not is_own_code(game):
+        options["game"] = checked.spec
+    if options.get("alpha", "auto") != "auto":
+        options["alpha"] = check_positive("alpha", options["alpha"], fix="Or pass auto.")
+    if "tol" in options:
+        options["tol"] = check_number("tol", options["tol"])
+        if options["tol"] < 0:
+            raise InputError(f"tol must be at least 0, got {options['tol']:g}.", argument="tol")
+    options["max_steps"] = check_integer("max_steps", options["max_steps"], minimum=1)
+    for key, choices in (("geometry", GEOMETRIES), ("step", STEPS), ("ties", TIES)):
+        if key in options:
+            check_choice(key, options[key], tuple(choices))
+    return _accepted(SOLVERS[spec.name], options)
+
+
+def _parameters(function):
+    return inspect.signature(function).parameters
+
+
+def _accepted(function, options):
+    return {key: value for key, value in options.items() if key in _parameters(function)}
+
+
+def _cells(label, run):
+    # Newton's step has a length of its own.
+    alpha = None if run.options.get("step") == "newton" else run.options.get("alpha")
+    steps, exact = steps_to_rms(run)
+    rate = next((p for p in run.predictions if p.name.startswith("rate per step")), None)
+    js = float(run.trace.js[-1]) if "js" in run.trace else None
+    return [
+        label,
+        "-" if alpha is None else f"{alpha:.3g}",
+        run.status.value,
+        str(run.n_steps),
+        "-" if steps is None else f"{'' if exact else '~'}{steps}",
+        _rate(rate and rate.predicted),
+        _rate(rate and rate.measured),
+        scientific(run.max_error),
+        _divergence(js),
+    ]
+
+
+def _rate(value):
+    """A rate as a number; one that is put in words has no place in the column."""
+    return "-" if value is None or isinstance(value, str) else f"{value:.4f}"
+
+
+def _divergence(value):
+    if value is None or math.isnan(value):
+        return "-"
+    if value < EPS:
+        return "< eps"
+    return f"{value:.2f}" if value >= 0.1 else scientific(value)
+
+
+def _choice(run, key):
+    """What was chosen, not what came of it: two automatic step sizes are the same choice."""
+    if key == "alpha" and run.options.get("alpha_is_auto"):
+        return "auto"
+    return run.options.get(key)
+
+
+def _steps(count):
+    return f"{count} step{'' if count == 1 else 's'}"
+
+
+def _number(count):
+    words = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[count - 2] if 2 <= count <= 10 else str(count)
+
+
+def _listed(words):
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

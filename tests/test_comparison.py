@@ -1,0 +1,496 @@
+"""Several runs on one problem: specs, sweeps, the table and the folder."""
+
+import inspect
+import json
+import os
+
+import numpy as np
+import pytest
+
+from ratiogan import comparison, games, presets
+from ratiogan.catalogue import ALGORITHMS, GAMES
+from ratiogan.comparison import (
+    SOLVERS,
+    Comparison,
+    compare,
+    expand,
+    load_comparison,
+    steps_to_rms,
+)
+from ratiogan.errors import InputError
+from ratiogan.solution import Prediction, Solution, Status, Trace
+
+TABLE = """\
+BEST: glgd:geometry=fisher (34 steps to max|R-1| < 1e-10); glgd:geometry=lebesgue needs 1240x as many: \
+its tails freeze.
+
+                            alpha   status      steps   steps to    rate per step        final       final
+  run                                                   rms<1e-3    pred.    meas.      max|R-1|      JSD
+  glgd:geometry=fisher      1       converged      34         10    0.5000   0.5000      7.4e-11    < eps
+  glgd                      1       converged      38         13    0.5000   0.5000      9.9e-11    < eps
+  glgd:geometry=lebesgue    2.92    converged   42166       4496    0.9994   0.9994      1.0e-10    < eps
+  alternating               -       hopping        12          -    -        -           1.0e+04    0.69
+
+The first three start from the same R and descend the same E[Phi]; only the inner product differs."""  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return presets.problem(grid=8)
+
+
+def run_of(problem, algorithm="glgd", *, steps=38, error=9.9e-11, crossing=13, rate=0.5, **changes):
+    """A finished run, made by hand: its trace holds what the table reads."""
+    real, gen = problem
+    ratio = np.ones(real.grid.shape)
+    ratio[0] += error
+    options = {"game": "non-saturating", "geometry": "reference", "step": "constant"}
+    options |= {"alpha": 1.0, "alpha_is_auto": True, "tol": 1e-10, "max_steps": 100_000}
+    settings = dict(
+        status=Status.CONVERGED,
+        finding="CONVERGED",
+        trace=Trace(
+            step=[0, crossing - 1, crossing, steps],
+            rms_error=[1.0, 2e-3, 9e-4, 1e-11],
+            js=[0.09, 1e-4, 1e-8, 1.5e-18],
+        ),
+        predictions=(Prediction("rate per step, 1 - alpha Phi''(1)", rate, rate + 1e-7, 1e-7),),
+    )
+    if algorithm == "alternating":
+        options = {"game": "non-saturating", "ties": "random", "max_steps": 12}
+        settings |= dict(
+            status=Status.HOPPING, trace=Trace(step=[0, 12], js=[0.09, 0.69]), predictions=()
+        )
+    settings |= changes
+    return Solution(
+        algorithm=algorithm,
+        ratio=ratio,
+        discriminator=1 / (1 + ratio),
+        as_predicted=True,
+        n_steps=steps,
+        certificate={},
+        real=real,
+        gen=gen,
+        options={**options, **settings.pop("options", {})},
+        **settings,
+    )
+
+
+@pytest.fixture
+def four(problem):
+    lebesgue = {"geometry": "lebesgue", "alpha": 2.9234}
+    runs = (
+        run_of(problem),
+        run_of(problem, steps=34, error=7.4e-11, crossing=10, options={"geometry": "fisher"}),
+        run_of(problem, steps=42166, error=1e-10, crossing=4496, rate=0.99937, options=lebesgue),
+        run_of(problem, "alternating", steps=12, error=1e4),
+    )
+    labels = ("glgd", "glgd:geometry=fisher", "glgd:geometry=lebesgue", "alternating")
+    return Comparison(runs, labels, *problem)
+
+
+@pytest.fixture
+def recorded(problem, monkeypatch):
+    """The solvers replaced by stand-ins with their signatures: the calls they got."""
+    calls = []
+
+    def stand_in(name):
+        def solve(**arguments):
+            calls.append((name, arguments))
+            return run_of(problem, name)
+
+        solve.__signature__ = inspect.signature(SOLVERS[name])
+        return solve
+
+    monkeypatch.setattr(comparison, "SOLVERS", {name: stand_in(name) for name in SOLVERS})
+    return calls
+
+
+def labels(*specs, **settings):
+    return [label for label, _, _ in expand(specs, **settings)]
+
+
+def options(spec, **settings):
+    ((_, _, found),) = expand([spec], **settings)
+    return found
+
+
+# specs and sweeps
+
+
+def test_every_algorithm_of_the_catalogue_has_a_solver_that_takes_its_parameters():
+    assert set(SOLVERS) == set(ALGORITHMS)
+    for name, entry in ALGORITHMS.items():
+        assert set(entry.defaults) <= set(inspect.signature(SOLVERS[name]).parameters)
+        for game in GAMES.values():
+            assert not set(entry.defaults) & set(game.defaults), "a key would mean two things"
+
+
+def test_a_bare_spec_has_the_defaults_of_the_catalogue():
+    assert options("glgd") == {**ALGORITHMS["glgd"].defaults, "game": "non-saturating"}
+    assert options("alternating") == ALGORITHMS["alternating"].defaults
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "glgd:game=least-squares,a=-1,b=1,c=0,alpha=0.1",
+        "glgd:game=least-squares:a=-1,b=1,c=0,alpha=0.1",
+    ],
+)
+def test_the_parameters_of_a_game_stand_beside_those_of_the_algorithm(text):
+    found = options(text)
+    assert found["game"] == games.game("least-squares:a=-1,b=1,c=0").spec
+    assert found["alpha"] == 0.1
+    assert labels(text) == ["glgd:game=least-squares,a=-1,b=1,c=0,alpha=0.1"]
+
+
+def test_a_default_of_a_game_is_filled_in():
+    assert options("glgd:game=least-squares,a=-1")["game"] == "least-squares:a=-1,b=1,c=1"
+
+
+def test_what_is_written_in_a_spec_wins_over_what_is_common():
+    found = options("glgd:alpha=2", alpha=0.5, geometry="fisher", threads=2, step=None)
+    assert (found["alpha"], found["geometry"], found["threads"]) == (2.0, "fisher", 2)
+    assert found["step"] == "constant"
+
+
+def test_a_game_in_a_spec_replaces_the_common_game_with_its_parameters():
+    common = dict(game="least-squares:a=-1,b=1,c=0")
+    assert options("glgd", **common)["game"] == "least-squares:a=-1,b=1,c=0"
+    assert options("glgd:game=least-squares", **common)["game"] == "least-squares:a=0,b=1,c=1"
+    assert options("glgd:game=minimax", **common)["game"] == "minimax"
+
+
+def test_common_parameters_go_to_the_runs_that_have_them():
+    plan = expand(["glgd", "alternating"], alpha=0.5, ties="split", max_steps=7, threads=1)
+    (_, _, glgd), (_, _, alternating) = plan
+    assert glgd["alpha"] == 0.5 and "ties" not in glgd and glgd["max_steps"] == 7
+    assert alternating == {"game": "non-saturating", "ties": "split", "max_steps": 7}
+
+
+def test_a_sweep_runs_every_value_for_every_spec_that_leaves_it_open():
+    assert labels("glgd", "glgd:geometry=fisher", "alternating", sweep="alpha=0.5,auto") == [
+        *("glgd:alpha=0.5", "glgd:alpha=auto"),
+        *("glgd:geometry=fisher,alpha=0.5", "glgd:geometry=fisher,alpha=auto"),
+        "alternating",
+    ]
+    assert labels("glgd", "glgd:alpha=3", sweep={"alpha": np.array([0.5, 1])}) == [
+        *("glgd:alpha=0.5", "glgd:alpha=1", "glgd:alpha=3")
+    ]
+
+
+def test_a_value_named_twice_in_a_sweep_runs_once():
+    assert labels("glgd", sweep="alpha=1,1.0,2") == ["glgd:alpha=1", "glgd:alpha=2"]
+
+
+def test_a_sweep_over_two_keys_takes_every_combination():
+    sweep = {"game": ["minimax", "logit"], "alpha": [0.5, 1.0]}
+    assert labels("glgd", sweep=sweep) == [
+        *("glgd:game=minimax,alpha=0.5", "glgd:game=minimax,alpha=1"),
+        *("glgd:game=logit,alpha=0.5", "glgd:game=logit,alpha=1"),
+    ]
+
+
+def test_a_sweep_over_the_parameter_of_a_game():
+    assert labels("glgd:game=least-squares", sweep="a=-1,0") == [
+        *("glgd:game=least-squares,a=-1", "glgd:game=least-squares,a=0")
+    ]
+    # A game without the parameter is run once.
+    sweep = {"game": ["minimax", "least-squares"], "a": [-1, 0]}
+    assert labels("glgd", sweep=sweep) == [
+        "glgd:game=minimax",
+        *("glgd:game=least-squares,a=-1", "glgd:game=least-squares,a=0"),
+    ]
+
+
+def test_games_of_ones_own(tmp_path):
+    path = tmp_path / "my_gan.py"
+    path.write_text("from ratiogan import games\nloss = games.game('minimax')\n")
+    for name in (f"glgd:game={path}:loss", f"glgd:alpha=1,game={path}:loss"):
+        assert options(name)["game"] == f"{path}:loss"
+    game = games.game("minimax")
+    assert options("glgd", game=game)["game"] is game
+    assert labels("glgd", sweep={"game": [game]}) == ["glgd:game=minimax"]
+
+
+@pytest.mark.parametrize(
+    "specs, settings, match",
+    [
+        (["glgf"], {}, 'no algorithm "glgf". Nearest: glgd'),
+        (["glgd:alhpa=1"], {}, 'has no parameter "alhpa". Nearest: alpha'),
+        (["alternating:alpha=1"], {}, 'has no parameter "alpha"'),
+        (["glgd:a=1"], {}, 'with the game non-saturating has no parameter "a"'),
+        (["glgd:a=-1"], {"sweep": "game=least-squares,minimax"}, "the game minimax has no"),
+        (["glgd:game=least-squares:a=1,a=2"], {}, "both set a"),
+        (["glgd:game=lsgan"], {}, 'no game "lsgan"'),
+        (["glgd:game=./missing.py:loss"], {}, "missing.py is not a file"),
+        (["glgd:geometry=euclidean"], {}, "geometry must be one of"),
+        (["glgd:step=polyak"], {}, "step must be one of"),
+        (["alternating:ties=last"], {}, "ties must be one of"),
+        (["glgd:alpha=-1"], {}, "alpha must be above 0"),
+        (["glgd:alpha=fast"], {}, "alpha must be a number"),
+        (["glgd:tol=-1"], {}, "tol must be at least 0"),
+        (["glgd:max_steps=0"], {}, "max_steps must be at least 1"),
+        (["glgd:max_steps=1.5"], {}, "max_steps must be a whole number"),
+        (["glgd", "glgd"], {}, "glgd is asked for twice"),
+        (["glgd"], {"sweep": "ties=first,random"}, 'no run has a parameter "ties"'),
+        (["glgd"], {"sweep": "alpha"}, "sweep must be KEY=V1,V2"),
+        (["glgd"], {"sweep": "alpha=1,,2"}, "sweep must be KEY=V1,V2"),
+        (["glgd"], {"sweep": "game=least-squares:a=1,b=2"}, "sweep must be KEY=V1,V2"),
+        (["glgd"], {"sweep": {"alpha": []}}, "no value for alpha"),
+        (["alternating"], {"alpha": 1.0}, 'no run has a parameter "alpha"'),
+        (["glgd"], {"treads": 1}, 'no run has a parameter "treads". Nearest: threads'),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_words(specs, settings, match):
+    with pytest.raises(InputError, match=match):
+        expand(specs, **settings)
+
+
+def test_nothing_runs_if_one_spec_is_wrong(recorded, problem):
+    real, gen = problem
+    with pytest.raises(InputError, match="above 0"):
+        compare("glgd", "glgd:alpha=-1", real=real, gen=gen)
+    with pytest.raises(InputError, match="seed must be at least 0"):
+        compare("glgd", seed=-1)
+    assert recorded == []
+
+
+# running
+
+
+def test_all_runs_share_the_problem_and_the_seed(recorded, problem):
+    real, gen = problem
+    found = compare("glgd:alpha=2", "alternating", real=real, gen=gen, seed=7, tol=1e-8)
+    (first, glgd), (second, alternating) = recorded
+    assert (first, second) == ("glgd", "alternating")
+    for call in (glgd, alternating):
+        assert call["real"] is real and call["gen"] is gen and call["progress"] is None
+    assert (glgd["alpha"], glgd["tol"], alternating["rng"]) == (2.0, 1e-8, 7)
+    assert "rng" not in glgd and "tol" not in alternating
+    assert found.labels == ("glgd:alpha=2", "alternating")
+    assert (found.real, found.gen, found.seed, found.interrupted) == (real, gen, 7, False)
+
+
+def test_without_specs_both_algorithms_run(recorded):
+    assert compare().labels == ("glgd", "alternating")
+    assert recorded[0][1]["real"].label.startswith("bimodal")
+
+
+def test_an_interrupted_run_is_kept_and_ends_the_comparison(problem, monkeypatch, recorded):
+    stopped = run_of(problem, status=Status.INTERRUPTED)
+    solve = comparison.SOLVERS["glgd"]
+
+    def second(**arguments):
+        return stopped if len(recorded) else solve(**arguments)
+
+    second.__signature__ = solve.__signature__
+    monkeypatch.setitem(comparison.SOLVERS, "glgd", second)
+    found = compare("glgd", "glgd:alpha=1", "glgd:alpha=2", real=problem[0], gen=problem[1])
+    assert found.interrupted and found.labels == ("glgd", "glgd:alpha=1")
+
+
+def test_a_ctrl_c_keeps_what_was_finished(problem, monkeypatch, recorded):
+    solve = comparison.SOLVERS["glgd"]
+
+    def interrupt(**arguments):
+        raise KeyboardInterrupt
+
+    interrupt.__signature__ = inspect.signature(SOLVERS["alternating"])
+    monkeypatch.setitem(comparison.SOLVERS, "alternating", interrupt)
+    found = compare("glgd", "alternating", "glgd:alpha=2", real=problem[0], gen=problem[1])
+    assert found.interrupted and found.labels == ("glgd",)
+    assert solve is comparison.SOLVERS["glgd"]
+    with pytest.raises(KeyboardInterrupt):
+        compare("alternating", real=problem[0], gen=problem[1])
+
+
+def test_real_runs_of_every_algorithm(tmp_path):
+    found = compare("glgd:geometry=fisher", "glgd", "alternating:ties=first", grid=64, tol=1e-8)
+    assert [run.status.value for run in found.runs] == ["converged", "converged", "cycle"]
+    assert found.finding.startswith("BEST: glgd:geometry=fisher (")
+    first = found.runs[1].trace
+    assert steps_to_rms(found.runs[1])[0] == first.step[np.argmax(first.rms_error < 1e-3)]
+    found.save(tmp_path)
+    assert load_comparison(tmp_path) == found
+    json.dumps(found.to_dict(all_rows=True), allow_nan=False)
+
+
+# the table
+
+
+def test_the_summary_is_the_specified_text(four):
+    assert four.summary() == TABLE
+
+
+def test_long_labels_status_and_steps_stay_within_the_line(problem):
+    spec = "glgd:game=surrogate,loss=exponential,generator=flipped,geometry=lebesgue,alpha=0.125"
+    long = run_of(problem, steps=12_345_678, status=Status.INTERRUPTED, error=np.inf)
+    text = Comparison((run_of(problem), long), ("glgd", spec), *problem).summary()
+    lines = text.split("\n")
+    assert max(map(len, lines)) <= 120 and text.isascii()
+    assert f"  {spec}" in lines
+    row = lines[lines.index(f"  {spec}") + 1]
+    glgd = next(line for line in lines if line.startswith("  glgd "))
+    assert row.index("interrupted") == glgd.index("converged")
+    assert row.index("12345678") + 8 == glgd.index("38") + 2
+
+
+@pytest.mark.parametrize(
+    "first, second, finding",
+    [
+        ({}, dict(steps=60), "BEST: a (38 steps to max|R-1| < 1e-10); b needs 60."),
+        ({}, dict(steps=95), "BEST: a (38 steps to max|R-1| < 1e-10); b needs 2.5x as many."),
+        (dict(steps=0), dict(steps=1), "BEST: a (0 steps to max|R-1| < 1e-10); b needs 1."),
+        (dict(error=1e-3), dict(steps=60), "BEST: a (38 steps); b needs 60."),
+        (
+            {},
+            dict(status=Status.STALLED),
+            "BEST: a (38 steps to max|R-1| < 1e-10); b does not converge (stalled).",
+        ),
+        (
+            dict(status=Status.MAX_STEPS, error=0.2),
+            dict(status=Status.HOPPING, error=0.1, steps=1),
+            "NONE CONVERGED: closest is b, max|R-1| = 1.0e-01 after 1 step.",
+        ),
+        (
+            dict(status=Status.DIVERGED, error=np.nan),
+            dict(status=Status.UNSTABLE, error=np.inf),
+            "NONE CONVERGED: closest is a, max|R-1| = nan after 38 steps.",
+        ),
+    ],
+)
+def test_the_finding_names_the_best_run_and_by_how_much(problem, first, second, finding):
+    runs = (run_of(problem, **first), run_of(problem, **second))
+    assert Comparison(runs, ("a", "b"), *problem).finding == finding
+
+
+def test_newton_has_neither_a_step_size_nor_a_rate_in_numbers(problem):
+    newton = run_of(
+        problem,
+        options={"step": "newton"},
+        predictions=(Prediction("rate per step near R = 1", "quadratic", 0.1),),
+    )
+    row = Comparison((newton,), ("glgd:step=newton",), *problem).table()[1][0]
+    assert (row[1], row[5], row[6]) == ("-", "-", "0.1000")
+
+
+def test_one_run_alone_is_a_comparison(problem):
+    alone = Comparison((run_of(problem),), ("glgd",), *problem)
+    assert alone.finding == "BEST: glgd (38 steps to max|R-1| < 1e-10)."
+    assert "start from the same R" not in alone.summary()
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        (dict(options={"alpha": 2.0}), None),
+        (
+            dict(options={"alpha": 2.0, "alpha_is_auto": False}),
+            "All start from the same R and descend the same E[Phi]; only the step size differs.",
+        ),
+        (
+            dict(options={"step": "newton", "geometry": "fisher"}),
+            "All start from the same R and descend the same E[Phi]; only the inner product and "
+            "the step rule differ.",
+        ),
+        (dict(options={"game": "minimax"}), None),
+    ],
+)
+def test_the_last_sentence_says_what_alone_differs(problem, changes, sentence):
+    runs = (run_of(problem), run_of(problem, steps=50, **changes))
+    summary = Comparison(runs, ("a", "b"), *problem).summary()
+    if sentence is None:
+        assert "start from the same R" not in summary
+    else:
+        assert summary.endswith(sentence)
+
+
+def test_steps_to_rms_is_exact_where_every_step_was_recorded_and_geometric_between(problem):
+    assert steps_to_rms(run_of(problem)) == (13, True)
+    sparse = Trace(step=[0, 10, 30], rms_error=[1.0, 1e-2, 1e-4], js=[1, 1, 1])
+    assert steps_to_rms(run_of(problem, trace=sparse)) == (20, False)
+    zero = Trace(step=[0, 10, 30], rms_error=[1.0, 1e-2, 0.0], js=[1, 1, 1])
+    assert steps_to_rms(run_of(problem, trace=zero)) == (30, False)
+    start = Trace(step=[0], rms_error=[0.0], js=[0.0])
+    assert steps_to_rms(run_of(problem, trace=start)) == (0, True)
+    never = Trace(step=[0, 1], rms_error=[1.0, np.nan], js=[1, 1])
+    assert steps_to_rms(run_of(problem, trace=never)) == (None, True)
+    text = Comparison((run_of(problem, trace=sparse),), ("a",), *problem).table()[1]
+    assert text[0][4] == "~20"
+
+
+def test_to_dict_has_the_runs_in_the_order_they_were_asked_for(four):
+    content = json.loads(json.dumps(four.to_dict(), allow_nan=False))
+    assert [run["spec"] for run in content["runs"]] == list(four.labels)
+    assert [run["steps_to_rms"] for run in content["runs"]] == [13, 10, 4496, None]
+    assert content["runs"][0]["status"]["code"] == "converged"
+    assert content["finding"] == four.finding and four.as_predicted
+
+
+def test_markdown_has_one_line_per_run(four):
+    lines = four.markdown().strip().split("\n")
+    assert lines[0] == four.finding
+    assert len(lines) == 2 + 2 + 4
+    assert lines[4].startswith("| glgd:geometry=fisher | 1 | converged | 34 |")
+
+
+# the folder
+
+
+def test_save_and_load_give_an_equal_comparison(four, tmp_path):
+    names = four.save(tmp_path, command=["ratiogan", "compare", "glgd"])
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+    assert names == [*(f"run-0{i}.npz" for i in (1, 2, 3, 4)), "comparison.json"]
+    back = load_comparison(tmp_path)
+    assert back == four
+    assert back.labels == four.labels and back.summary() == four.summary()
+    assert back.runs[0].command == ("ratiogan", "compare", "glgd")
+
+
+def test_runs_of_an_earlier_comparison_are_not_read(four, problem, tmp_path):
+    four.save(tmp_path)
+    fewer = Comparison(four.runs[:2], four.labels[:2], *problem, seed=3, interrupted=True)
+    fewer.save(tmp_path)
+    assert load_comparison(tmp_path) == fewer
+
+
+def test_a_save_that_was_stopped_leaves_no_comparison_of_two_kinds(four, tmp_path, monkeypatch):
+    four.save(tmp_path)
+    calls = []
+    save = Solution.save
+
+    def fail_at_second(self, *arguments):
+        calls.append(self)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        save(self, *arguments)
+
+    monkeypatch.setattr(Solution, "save", fail_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        four.save(tmp_path)
+    with pytest.raises(InputError, match=r"holds no comparison\.json"):
+        load_comparison(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"runs": [{}]}', '{"runs": 3}', '{"runs": [], "seed": 0}', "\x00"]
+)
+def test_a_damaged_index_is_refused(tmp_path, content):
+    (tmp_path / "comparison.json").write_text(content)
+    with pytest.raises(InputError, match="is damaged, or no comparison"):
+        load_comparison(tmp_path)
+
+
+def test_an_index_that_lacks_a_run_or_leads_elsewhere_is_refused(four, tmp_path):
+    four.save(tmp_path)
+    os.unlink(tmp_path / "run-02.npz")
+    with pytest.raises(InputError, match=r"there is no file .*run-02\.npz"):
+        load_comparison(tmp_path)
+    with pytest.raises(InputError, match="there is no folder"):
+        four.save(tmp_path / "missing")
+    index = json.loads((tmp_path / "comparison.json").read_text())
+    index["runs"][1]["file"] = "../../etc/run-01.npz"
+    (tmp_path / "comparison.json").write_text(json.dumps(index))
+    assert load_comparison(tmp_path).runs[1] == four.runs[0]
