@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ratiogan.catalogue import GEOMETRIES
-from ratiogan.distribution import Distribution, cell_name, restrict
+from ratiogan.distribution import Distribution, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
 
 
@@ -95,7 +95,7 @@ def density_ratio(*, gen, real, singular="keep"):
         cells = np.flatnonzero(~covered & (gen.mass > 0))
         lost = float(gen.mass.reshape(-1)[cells].sum())
     if singular == "error" and cells.size:
-        refuse_singular_mass(lost, cells, real.grid)
+        refuse_singular_mass(lost, cells)
     return Ratio(values, real, gen, lost, cells)
 
 
@@ -109,12 +109,9 @@ def check_same_grid(gen, real):
         )
 
 
-def refuse_singular_mass(mass, cells, grid):
+def refuse_singular_mass(mass, cells):
     """Raise the error for generator mass where p_r = 0."""
     where = f"cells {cells[0]}..{cells[-1]}" if cells.size > 1 else f"cell {cells[0]}"
-    if grid.ndim == 1:
-        first, last = cell_name(int(cells[0]), grid), cell_name(int(cells[-1]), grid)
-        where += f": {first}" if first == last else f": {first} to {last}"
     raise SingularMassError(
         f"{100 * mass:.3g}% of the generator's mass lies where p_r = 0 ({where}): "
         "KL(gen || real) is infinite and R has no density there.",
@@ -177,7 +174,7 @@ class Geometry:
         if self.name == "lebesgue":
             return self.density * u
         if self.name == "logits":
-            return ratio * (u - self.mean(ratio * u))
+            return seen(ratio, u) - ratio * self.mean(seen(ratio, u))
         return u
 
     def project(self, d, ratio):
@@ -189,7 +186,7 @@ class Geometry:
         if self.name == "logits":
             return d
         if self.name == "fisher":
-            return ratio * (d - self.mean(ratio * d))
+            return seen(ratio, d) - ratio * self.mean(seen(ratio, d))
         along = self.direction
         return d - self.mean(d) / self.mean(along) * along
 
@@ -242,6 +239,12 @@ class Geometry:
                 high = middle
             else:
                 low = middle
+
+
+def seen(ratio, u):
+    """R u, where a cell without generator mass feels nothing: 0 (-inf) = 0."""
+    with np.errstate(invalid="ignore"):
+        return np.where(ratio > 0, ratio * u, 0.0)
 
 
 def lebesgue_rates(masses, density):

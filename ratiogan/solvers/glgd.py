@@ -23,6 +23,8 @@ from ratiogan.solvers.measure import measure
 from ratiogan.solvers.steps import ArmijoSteps, ConstantSteps, FusedSteps, NewtonSteps
 from ratiogan.solvers.team import Team
 
+_STATIONARY = 1e-12  # norm of a projected gradient that no longer moves anything
+
 
 def glgd(
     real=None,
@@ -160,15 +162,6 @@ class GLGD:
         self.rule = self._make_rule()
         self._history = []
         self._max_error = math.nan
-        self.bound_numerators = self._bound_numerators()
-
-    def _bound_numerators(self):
-        """What the global bounds of `reference` and `fisher` start from."""
-        if self.geometry.name not in ("reference", "fisher"):
-            return {}
-        row = measure(make_game("maximum-likelihood"), self.geometry, self.ratio, self.team)
-        # The cost of the maximum likelihood game is KL(p_r||p_g).
-        return {"squares": row["rms_error"] ** 2, "kl_real_gen": row["cost"]}
 
     def _on_support(self, values):
         # A view where p_r covers the grid: large grids are not copied.
@@ -220,18 +213,26 @@ class GLGD:
             return "diverged"
         if row["max_error"] < self.tol or (row["max_error"] == 0 and self.tol > 0):
             return "converged"
-        if step == 0 and row["min_ratio"] == 0 and self._undefined_at_zero():
-            return "undefined"
-        if not self.geometry.is_linear and row["min_ratio"] == 0 and row["grad_norm"] < 1e-12:
-            return "uncovered"
+        if row["min_ratio"] == 0 and not self._regains_cells:
+            if self._is_straight:
+                return "undefined"
+            if row["grad_norm"] < _STATIONARY:
+                return "uncovered"
         if self.rule.stationary:
             return "stationary"
         if self.tol > 0 and not self.should_converge and self._has_settled(step, row):
             return "settled"
         return None
 
-    def _undefined_at_zero(self):
-        return self.game.signal_at_zero == -math.inf
+    @property
+    def _is_straight(self):
+        """Whether a step is a straight line in R."""
+        return self.geometry.is_linear or self.step_rule == "newton"
+
+    @property
+    def _regains_cells(self):
+        """Whether a cell with R = 0 can fill again."""
+        return self._is_straight and self.game.signal_at_zero > -math.inf
 
     @property
     def local_rate(self):

@@ -105,10 +105,8 @@ def predictions(solver, status, trace):
             rows.append(_compared(name, float(predicted), measured))
     cost_is = game.formulas["cost_is"]
     if cost_is in _NAMED:
-        total = _sum_over_cells(
-            _NAMED[cost_is], solver.gen.mass.reshape(-1), solver.real.mass.reshape(-1)
-        )
         left = "C(R0) - 2 log 2" if game.spec == "non-saturating" else "E[Phi(R0)] - Phi(1)"
+        total = _from_masses(cost_is, solver)
         rows.append(_compared(f"{left} = {cost_is}", total, trace.cost[0]))
     rows.extend(_descent_predictions(solver, trace))
     return tuple(rows)
@@ -140,7 +138,7 @@ def _descent_predictions(solver, trace):
             _yes(falls),
         )
     ]
-    bound = _global_bound(solver)
+    bound = _global_bound(solver, trace)
     if bound is not None:
         name, numerator = bound
         steps = trace.step[1:]
@@ -166,16 +164,15 @@ def _monotone_limit(solver):
     return limit, f"alpha <= {min(own, limit) if solver.alpha <= own else limit:.4g}"
 
 
-def _global_bound(solver):
+def _global_bound(solver, trace):
     """The O(1/k) bound that holds at these settings: its formula, and the numerator."""
     if solver.step_rule != "constant" or not solver.game.convex:
         return None
     name, alpha = solver.geometry.name, solver.alpha
-    start = solver.bound_numerators
     if name == "reference" and alpha * solver.game.sup_curvature <= 1:
-        return "E[(R0-1)^2]/(2 alpha k)", 0.5 * start["squares"]
+        return "E[(R0-1)^2]/(2 alpha k)", 0.5 * trace.rms_error[0] ** 2
     if name == "fisher" and alpha * solver.game.sup_ratio_curvature <= 1:
-        return "KL(p_r||p_g0)/(alpha k)", start["kl_real_gen"]
+        return "KL(p_r||p_g0)/(alpha k)", _from_masses("KL(p_r||p_g)", solver)
     return None
 
 
@@ -208,13 +205,14 @@ def _measured_rate(steps, errors, rows):
     return float((errors[-1] / errors[0]) ** (1.0 / (steps[-1] - steps[0])))
 
 
-def _sum_over_cells(term, gen, real):
-    """sum term(p_g, p_r) over the cells with p_r > 0, a slice at a time."""
+def _from_masses(name, solver):
+    """A named divergence of the start, summed over the cells with p_r > 0, a slice at a time."""
+    gen, real = solver.gen.mass.reshape(-1), solver.real.mass.reshape(-1)
     total = 0.0
     for first in range(0, real.size, 1 << 16):
         g, r = gen[first : first + (1 << 16)], real[first : first + (1 << 16)]
         with np.errstate(divide="ignore", invalid="ignore"):
-            total += float(np.sum(np.where(r > 0, term(g, r), 0.0)))
+            total += float(np.sum(np.where(r > 0, _NAMED[name](g, r), 0.0)))
     return total
 
 
