@@ -73,8 +73,10 @@ def _decorator(**flags):
 
 
 # Scalar functions: only a*b + c may become one rounding. Reassociation would fold away the
-# compensation inside log1p, and nnan would let the compiler drop NaN.
-jit = _decorator(fastmath={"contract"})
+# compensation inside log1p, and nnan would let the compiler drop NaN. A function that is called
+# twice in a loop would stay a call, and the loop scalar: LLVM must inline it (with its own flags;
+# Numba's inline="always" would put it under the caller's).
+jit = _decorator(fastmath={"contract"}, forceinline=True)
 
 # Loops with sums: reassociation lets the compiler keep one partial sum per vector lane. NaN, inf
 # and the order of chunks stay as written.

@@ -94,17 +94,30 @@ PRESETS = _table(
 )
 
 GAMES = _table(
-    Entry("non-saturating", "cross-entropy, u = -log f: what is used in practice"),
-    Entry("minimax", "cross-entropy, u = log(1-f): zero-sum"),
-    Entry("maximum-likelihood", "cross-entropy, u = -f/(1-f)"),
-    Entry("logit", "cross-entropy, u = log((1-f)/f)"),
+    Entry(
+        "non-saturating",
+        "cross-entropy, u = -log f: what is used in practice",
+        also=("ns", "nsgan", "ns-gan", "gan", "vanilla"),
+    ),
+    Entry(
+        "minimax",
+        "cross-entropy, u = log(1-f): zero-sum",
+        also=("mm", "mgan", "m-gan", "saturating"),
+    ),
+    Entry(
+        "maximum-likelihood",
+        "cross-entropy, u = -f/(1-f)",
+        also=("ml", "mle", "mlgan"),
+    ),
+    Entry("logit", "cross-entropy, u = log((1-f)/f)", also=("kl", "reverse-kl")),
     Entry(
         "least-squares",
         "LSGAN with codes a (generated), b (real), c (what the generator wants)",
         {"a": 0, "b": 1, "c": 1},
         {"a": "code of generated", "b": "code of real", "c": "the generator's target"},
+        also=("ls", "lsgan", "ls-gan"),
     ),
-    Entry("hinge", "max(0, 1-h), max(0, 1+h), u = -h"),
+    Entry("hinge", "max(0, 1-h), max(0, 1+h), u = -h", also=("geometric", "sagan")),
     Entry(
         "concave",
         "Nagarajan-Kolter: maximise E[F(D)] + E[R F(-D)] for a concave F, u = F(-D)",

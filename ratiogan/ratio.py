@@ -196,22 +196,33 @@ class Geometry:
             return ratio - alpha * self.project(self.gradient(u, ratio), ratio)
         with np.errstate(invalid="ignore", over="ignore"):
             grown = ratio * np.exp(-alpha * self.gradient(u, ratio))
-        grown[ratio == 0] = 0.0  # an empty cell stays empty, also where u = -inf
-        return grown / self.mean(grown)
+            grown[ratio == 0] = 0.0  # an empty cell stays empty, also where u = -inf
+            return grown / self.mean(grown)
 
     def clip(self, ratio):
         """The exact projection onto {R >= 0, E[R] = 1} in the norm of a linear geometry.
 
         R = max(0, R~ - t) in `reference`, max(0, R~ - t p_r) in `lebesgue`, with the one t for
-        which E[R] = 1, found by sorting.
+        which E[R] = 1.
         """
+        shifted = ratio
+        for _ in range(3):
+            shifted = shifted - self._level(shifted) * self.direction
+            clipped = np.maximum(0.0, shifted)
+            # After a huge step t is so large that its round-off moves E[R]: take off the rest.
+            if not abs(self.mean(clipped) - 1.0) > 1e-13:
+                break
+        return clipped
+
+    def _level(self, ratio):
+        """The t of `clip`, found by sorting."""
         along = self.direction
         order = np.argsort(ratio / along)[::-1]
         w, r, q = self.masses[order], ratio[order], along[order]
         thresholds = (np.cumsum(w * r) - 1.0) / np.cumsum(w * q)
-        # The largest prefix in which every cell stays positive.
+        # The largest prefix in which every cell stays positive; it holds the first cell at least.
         active = np.flatnonzero(r - thresholds * q > 0)
-        return np.maximum(0.0, ratio - thresholds[active[-1]] * along)
+        return thresholds[active[-1] if active.size else 0]
 
     def slowest_density(self):
         """The smallest rate mu of `lebesgue`: sum w_i p_i/(p_i - mu) = 0, between the two

@@ -21,6 +21,7 @@ class Entry:
     summary: str
     defaults: dict = field(default_factory=dict)
     help: dict = field(default_factory=dict)
+    also: tuple = ()  # other names in use, which are answered with this one
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def resolve(text, entries, kind, see, **overrides):
     """
     spec = text if isinstance(text, Spec) else parse(text)
     if spec.name not in entries:
-        near = nearest(spec.name, entries)
+        known_as = [entry.name for entry in entries.values() if spec.name.lower() in entry.also]
+        near = known_as or nearest(spec.name, entries)
         hint = f"Nearest: {', '.join(near)}. " if near else ""
         raise InputError(
             f'no {kind} "{spec.name}".', argument=kind.replace("-", "_"), fix=f"{hint}See: {see}"

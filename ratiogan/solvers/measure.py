@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from ratiogan._jit import jit, kernel
+from ratiogan._jit import jit, kernel, wide_vectors
 from ratiogan._vmath import as_bits, from_bits, log
 from ratiogan.games import (
     discriminator_cost,
@@ -20,7 +20,14 @@ INFINITY_BITS = 0x7FF0000000000000
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
 _SMALLEST_BITS = -0x8000000000000000
 
-_GEOMETRY_CODES = {"reference": 0, "lebesgue": 1, "fisher": 2, "logits": 3}
+# E[weight (u - mean)^2] is the squared norm of the projected gradient; the weight is a combination
+# of 1, p_r, R and R^2.
+_WEIGHING = {
+    "reference": (1.0, 0.0, 0.0, 0.0),
+    "lebesgue": (0.0, 1.0, 0.0, 0.0),
+    "fisher": (0.0, 0.0, 1.0, 0.0),
+    "logits": (0.0, 0.0, 0.0, 1.0),
+}
 _SUMS = "cost g d kl js2 squares mean_d entropy mean_ra mean_a weight weight_a weight_aa".split()
 
 
@@ -52,14 +59,14 @@ def measure(game, geometry, ratio, team=SOLO):
         sums, extremes = _plain_sums(game, geometry.name, ratio, w, p)
     else:
         compiled = _kernel(game.kernel[0], game.discriminator_kernel[0])
-        code = _GEOMETRY_CODES[geometry.name]
+        weighing = _WEIGHING[geometry.name]
         parameters = (*game.kernel[1:], *game.discriminator_kernel[1:], game.signal_at_one)
         parts = np.empty((chunk_count(ratio.size), len(_SUMS)))
         bits = np.empty((parts.shape[0], 3), dtype=np.int64)
 
         def work(chunks, cells):
             compiled(
-                ratio[cells], w[cells], p[cells], code, parameters, parts[chunks], bits[chunks]
+                ratio[cells], w[cells], p[cells], weighing, parameters, parts[chunks], bits[chunks]
             )
 
         team.over_chunks(work, ratio.size)
@@ -132,8 +139,10 @@ def _kernel(code, disc_code):
     """
 
     @kernel
-    def chunk_sums(ratio, masses, density, geometry, parameters, sums, bits):
+    def chunk_sums(ratio, masses, density, weighing, parameters, sums, bits):
+        wide_vectors()
         a, b, c, da, db, u_one = parameters
+        one, of_p, of_r, of_rr = weighing
         for k in range(sums.shape[0]):
             ratios = ratio[k * CHUNK : (k + 1) * CHUNK]
             weights = masses[k * CHUNK : (k + 1) * CHUNK]
@@ -159,16 +168,10 @@ def _kernel(code, disc_code):
                 js2 += w * two_jensen_shannon(r)
                 squares += w * (d * d)
                 mean_d += w * d
-                entropy += q * (log(q) if q > 0.0 else q)
+                entropy += q * log(q if q != 0.0 else 1.0)
                 mean_ra += q * (seen - u_one)
                 mean_a += w * dev
-                weight = w
-                if geometry == 1:
-                    weight = w * densities[i]
-                elif geometry == 2:
-                    weight = q
-                elif geometry == 3:
-                    weight = q * r
+                weight = w * (one + of_p * densities[i] + r * (of_r + of_rr * r))
                 weighed = dev if weight != 0.0 else 0.0
                 weight_1 += weight
                 weight_a += weight * weighed

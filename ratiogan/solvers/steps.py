@@ -18,7 +18,7 @@ from ratiogan.solvers.team import CHUNK, chunk_count
 # A block takes about 50 ms at the most, so that Ctrl-C and progress are answered.
 _LONGEST_BLOCK = 256
 _LARGEST_BLOCK = 1 << 26  # steps times cells
-_MOST_HALVINGS = 60
+_MOST_HALVINGS = 1100  # down to the smallest double: u(0+) = -inf is that steep
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
 
 
@@ -44,6 +44,9 @@ class Rule:
     def cost(self, ratio):
         """E[Phi(R)] - Phi(1)."""
         return measure(self.game, self.geometry, ratio, self.team)["cost"]
+
+    def _look(self, ratio):
+        self.reached = float(np.max(np.abs(ratio - 1.0))) < self.tol
 
     def _halved(self, ratio, candidate):
         """The first of alpha, alpha/2, .. whose step keeps R > 0 and does not raise E[Phi]."""
@@ -79,6 +82,7 @@ class ConstantSteps(Rule):
             ratio, before, self.geometry.step(before, self.game.signal(before), self.alpha)
         )
         self.stationary = self.stationary or np.array_equal(ratio, before)
+        self._look(ratio)
         return 1
 
     def _settle(self, ratio, before, candidate):
@@ -151,6 +155,9 @@ class FusedSteps(ConstantSteps):
             Steps that stand.
         """
         in_question = low < self.lowest or largest >= INFINITY_BITS
+        if self.halves and taken == 1:
+            # From a cell that low a step may raise E[Phi] wherever it leads.
+            in_question = in_question or bits_of(before.min()) < self.lowest
         # Whole up to the step in question, which is taken by itself next time.
         whole = taken - 1 if in_question and taken > 1 else taken
         if whole < n:
@@ -159,6 +166,7 @@ class FusedSteps(ConstantSteps):
         if in_question:
             if taken == 1:
                 self._settle(ratio, before, ratio.copy())
+                self._look(ratio)
             self.block = 1
         else:
             self.reached = largest < self.stop_below
@@ -263,6 +271,8 @@ class ArmijoSteps(Rule):
         row = measure(self.game, self.geometry, ratio, self.team)
         u = self.game.signal(ratio)
         alpha = self.trial
+        if alpha < self.alpha and np.array_equal(self.geometry.step(ratio, u, alpha), ratio):
+            alpha = self.alpha  # one steep cell had left a trial too short to move any other
         for _ in range(_MOST_HALVINGS):
             candidate = self.geometry.step(ratio, u, alpha)
             projected = False
@@ -275,7 +285,9 @@ class ArmijoSteps(Rule):
             # of a parabola).
             wanted = row["cost"] - 0.1 * alpha * row["grad_norm"] ** 2
             if admissible and self.cost(candidate) <= wanted:
+                self.stationary = np.array_equal(candidate, ratio)
                 ratio[:] = candidate
+                self._look(ratio)
                 self.projected += projected
                 self.trial = 2.0 * alpha
                 return 1
@@ -299,9 +311,9 @@ class NewtonSteps(Rule):
             stiffness = 1.0 / self.game.curvature(ratio)
             level = float(w @ (u * stiffness)) / float(w @ stiffness)
             direction = -(u - level) * stiffness
+            # E[d] = 0 only to round-off: take it off, least where Phi'' holds a cell fast.
+            direction -= float(w @ direction) / float(w @ stiffness) * stiffness
             shrink = np.min(np.where(direction < 0, -ratio / direction, np.inf))
-        # A step of length zero moves nothing, and E[d] = 0 only to round-off: take it off.
-        direction -= float(w @ direction) / float(w.sum())
         slope = float(w @ ((u - level) * direction))
         length = min(1.0, 0.99 * float(shrink))
         before = self.cost(ratio)
@@ -313,6 +325,7 @@ class NewtonSteps(Rule):
             after = self.cost(candidate)
             if after <= before + 1e-4 * length * slope:
                 ratio[:] = candidate
+                self._look(ratio)
                 return 1
             length *= 0.5
             self.halvings += 1
