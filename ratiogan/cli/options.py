@@ -1,0 +1,356 @@
+"""Every option of the command line, once: its name, meaning and default never differ by command.
+
+A command names the options it takes (`command`); the table `OPTIONS` says what they mean. Values
+are checked here as far as text alone allows, so that a slip is answered before numba is loaded.
+"""
+
+import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
+
+from ratiogan import catalogue
+from ratiogan.errors import InputError, check_choice, check_integer, check_number, check_positive
+from ratiogan.spec import is_own_code, parse, parse_value, resolve
+
+PROBLEM = tuple("real gen grid domain density singular columns categorical nan format".split())
+RESULTS = tuple("out force no-save no-plot style figure-format".split())
+COMMON = ("seed", "json", "threads", "quiet", "verbose", "version")
+
+
+class Choice(click.ParamType):
+    """One of a few words, completed and checked with the nearest names."""
+
+    name = "choice"
+
+    def __init__(self, names):
+        self.names = tuple(names)
+
+    def get_metavar(self, param, ctx=None):
+        return "|".join(self.names)
+
+    def convert(self, value, param, ctx):
+        return check_choice(flag(param, ctx), value, self.names)
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete(self.names, incomplete)
+
+
+class SpecText(click.ParamType):
+    """NAME[:key=value,...] out of a table of the catalogue; own code FILE.py:NAME where allowed."""
+
+    name = "spec"
+
+    def __init__(self, entries, kind, see, own_code=False):
+        self.entries = entries
+        self.kind = kind
+        self.see = see
+        self.own_code = own_code
+
+    def convert(self, value, param, ctx):
+        if not (self.own_code and is_own_code(value)):
+            resolve(value, self.entries, self.kind, self.see)
+        return value
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete_specs(self.entries, incomplete, or_files=self.own_code)
+
+
+class RunSpec(click.ParamType):
+    """ALGORITHM[:key=value,...]: its keys, and those of its game, are checked where it is run."""
+
+    name = "spec"
+
+    def convert(self, value, param, ctx):
+        resolve(parse(value).name, catalogue.ALGORITHMS, "algorithm", "ratiogan list algorithms")
+        return value
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete_specs(catalogue.ALGORITHMS, incomplete)
+
+
+class Source(click.ParamType):
+    """A preset or a file: read later, completed here."""
+
+    name = "source"
+
+    def convert(self, value, param, ctx):
+        return value
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete_specs(catalogue.PRESETS, incomplete, or_files=True)
+
+
+class Alpha(click.ParamType):
+    """A positive number, or the word auto."""
+
+    name = "alpha"
+
+    def convert(self, value, param, ctx):
+        if value == "auto":
+            return value
+        return check_positive(flag(param, ctx), value, fix="Pass a number such as 0.5, or auto.")
+
+
+class Tolerance(click.ParamType):
+    """A number above 0; or 0, which asks for a fixed number of steps."""
+
+    name = "tolerance"
+
+    def convert(self, value, param, ctx):
+        number = check_number(flag(param, ctx), value)
+        return number if number == 0 else check_positive(flag(param, ctx), number)
+
+
+class Whole(click.ParamType):
+    """A whole number, not below `minimum`; 1e5 is one too."""
+
+    name = "whole"
+
+    def __init__(self, minimum):
+        self.minimum = minimum
+
+    def convert(self, value, param, ctx):
+        number = check_number(flag(param, ctx), value)
+        if number.is_integer():
+            number = int(number) if isinstance(value, float) or "e" in str(value) else int(value)
+        return check_integer(flag(param, ctx), number, self.minimum)
+
+
+class Words(click.ParamType):
+    """Words separated by commas."""
+
+    name = "words"
+
+    def convert(self, value, param, ctx):
+        return tuple(word.strip() for word in str(value).split(",") if word.strip())
+
+
+class Sweep(click.ParamType):
+    """KEY=V1,V2,...: one run per value."""
+
+    name = "sweep"
+
+    def convert(self, value, param, ctx):
+        key, equals, values = str(value).partition("=")
+        values = [parse_value(item.strip()) for item in values.split(",") if item.strip()]
+        if not (key.strip() and equals and values):
+            raise InputError(
+                f"{flag(param, ctx)} must read KEY=V1,V2,..., got {value!r}.",
+                argument="sweep",
+                fix="Write for instance --sweep alpha=0.5,1,2.",
+            )
+        return key.strip().replace("-", "_"), values
+
+
+def flag(param, ctx):
+    """The name by which a user knows a parameter: an option, an argument or a variable."""
+    if ctx.get_parameter_source(param.name) is ParameterSource.ENVIRONMENT:
+        return param.envvar
+    return max(param.opts, key=len) if isinstance(param, click.Option) else param.name.upper()
+
+
+def complete(names, incomplete):
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_specs(entries, incomplete, or_files=False):
+    """Names that begin so; where none does, files: bash shows either names or files."""
+    items = [
+        CompletionItem(name, help=entry.summary)
+        for name, entry in entries.items()
+        if name.startswith(incomplete)
+    ]
+    return items or ([CompletionItem("", type="file")] if or_files else [])
+
+
+class Option(click.Option):
+    """An option that knows under which heading of ``--help`` it stands."""
+
+    def __init__(self, *declarations, heading, **attributes):
+        super().__init__(declarations, **attributes)
+        self.heading = heading
+
+
+def _option(heading, declarations, metavar=None, **attributes):
+    def build():
+        return Option(*declarations.split(), heading=heading, metavar=metavar, **attributes)
+
+    return build
+
+
+def _flag(heading, declarations, help):
+    return _option(heading, declarations, is_flag=True, help=help)
+
+
+def _show_version(ctx, param, value):
+    if value:
+        from ratiogan import __version__
+
+        click.echo(f"ratiogan {__version__}")
+        ctx.exit()
+
+
+GAME_TYPE = SpecText(catalogue.GAMES, "game", "ratiogan games", own_code=True)
+ALGORITHM_TYPE = RunSpec()
+
+# The table of options, in the order in which --help prints them.
+OPTIONS = {
+    "real": _option(
+        "Problem", "--real", "SOURCE", type=Source(), help="Reference p_r: a preset, a file, or -."
+    ),
+    "gen": _option(
+        "Problem", "--gen", "SOURCE", type=Source(), help="Generator p_g: a preset, a file, or -."
+    ),
+    "grid": _option(
+        "Problem",
+        "--grid",
+        "GRID",
+        help="The cells: auto, 1024, 256x256, counts, categories or edges.npz, per column joined"
+        " by x. Default: 1024 for presets (128x128 in 2-D), auto for samples.",
+    ),
+    "domain": _option(
+        "Problem",
+        "--domain",
+        "LOW:HIGH,...",
+        help="Where the cells lie, one LOW:HIGH per column. Default: the preset's, or the pooled"
+        " range.",
+    ),
+    "density": _option(
+        "Problem",
+        "--density",
+        type=Choice(("kde", "histogram")),
+        help="How samples become a density. Default: kde; histogram for counts and categories.",
+    ),
+    "singular": _option(
+        "Problem",
+        "--singular",
+        type=Choice(("error", "restrict")),
+        default="error",
+        help="Generator mass where p_r = 0: refuse it (default), or drop it and say so.",
+    ),
+    "columns": _option(
+        "Problem", "--columns", "A,B", type=Words(), help="Columns by name or 0-based number."
+    ),
+    "categorical": _option(
+        "Problem", "--categorical", "A", type=Words(), help="Columns to treat as categories."
+    ),
+    "nan": _option(
+        "Problem",
+        "--nan",
+        type=Choice(("refuse", "drop")),
+        default="refuse",
+        help="NaN and empty fields: count and refuse (default), or drop their rows.",
+    ),
+    "format": _option(
+        "Problem",
+        "--format",
+        type=Choice(("csv", "npy")),
+        default="csv",
+        help="What stdin holds, for a source given as -. Default: csv.",
+    ),
+    "game": _option(
+        "Algorithm",
+        "--game",
+        "SPEC",
+        type=GAME_TYPE,
+        help="The two players' losses, or FILE.py:NAME. Default: non-saturating.",
+    ),
+    "geometry": _option(
+        "Algorithm",
+        "--geometry",
+        type=Choice(catalogue.GEOMETRIES),
+        help="Inner product of gradient, projection and step. Default: reference.",
+    ),
+    "step": _option(
+        "Algorithm",
+        "--step",
+        type=Choice(catalogue.STEPS),
+        help="The step rule. Default: constant.",
+    ),
+    "alpha": _option(
+        "Algorithm",
+        "--alpha",
+        "FLOAT|auto",
+        type=Alpha(),
+        help="The step size. Default: auto, 1/(2 Phi''(1)): the error halves at every step.",
+    ),
+    "tol": _option(
+        "Algorithm",
+        "--tol",
+        "FLOAT",
+        type=Tolerance(),
+        help="Stop when max|R-1| is below; 0 takes --max-steps steps. Default: 1e-10.",
+    ),
+    "max-steps": _option(
+        "Algorithm", "--max-steps", "INT", type=Whole(1), help="Most steps. Default: by algorithm."
+    ),
+    "ties": _option(
+        "Algorithm",
+        "--ties",
+        type=Choice(catalogue.TIES),
+        help="Which cell when several attain argmax f. Default: random.",
+    ),
+    "sweep": _option(
+        "Algorithm",
+        "--sweep",
+        "KEY=V1,V2,...",
+        type=Sweep(),
+        multiple=True,
+        help="One run per value, such as alpha=0.5,1,2.",
+    ),
+    "seed": _option(
+        "Results",
+        "--seed",
+        "INT",
+        type=Whole(0),
+        default=0,
+        help="Seed of everything random. Default: 0.",
+    ),
+    "out": _option(
+        "Results",
+        "--out -o",
+        "PATH",
+        help="Where results go: a folder; for plot and animate the file itself. Default: the next"
+        " free ratiogan-runs/NAME-001 for run and compare; others write nothing.",
+    ),
+    "force": _flag("Results", "--force", "Overwrite files of ours that exist."),
+    "no-save": _flag("Results", "--no-save", "Write nothing."),
+    "no-plot": _flag("Results", "--no-plot", "Write no figure."),
+    "style": _option(
+        "Results",
+        "--style",
+        type=Choice(catalogue.STYLES),
+        help="Figure style. Default: slide.",
+    ),
+    "figure-format": _option(
+        "Results",
+        "--figure-format",
+        type=Choice(("png", "svg", "pdf")),
+        help="Format of the figure. Default: png.",
+    ),
+    "animate": _option(
+        "Results", "--animate", "FILE.gif|FILE.html", help="Also make the animation."
+    ),
+    "html": _option("Results", "--html", "FILE", help="Also make one self-contained report."),
+    "json": _flag("Results", "--json", "Print JSON instead of text."),
+    "markdown": _flag("Results", "--markdown", "Print Markdown tables instead of text."),
+    "threads": _option(
+        "General",
+        "--threads",
+        "INT",
+        type=Whole(1),
+        envvar="RATIOGAN_THREADS",
+        help="Threads. Default: all cores above the size where it pays.",
+    ),
+    "quiet": _flag("General", "quiet -q", "Print the finding only."),
+    "verbose": _flag("General", "verbose -v", "Print every recorded row, timings and warnings."),
+    "version": _option(
+        "General",
+        "--version",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_version,
+        help="Print the version.",
+    ),
+}

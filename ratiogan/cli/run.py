@@ -1,0 +1,272 @@
+"""Commands that solve: run glgd, run alternating, compare. To add an algorithm: one table line."""
+
+import click
+
+from ratiogan.cli.frame import LazyGroup, command
+from ratiogan.cli.options import ALGORITHM_TYPE, PROBLEM, RESULTS
+from ratiogan.cli.output import WIDTH, Report, progress_of, write
+from ratiogan.cli.saving import Results
+from ratiogan.errors import InputError
+
+# algorithm: (module:function, heading of --help, what it does)
+ALGORITHMS = {
+    "glgd": ("ratiogan.cli.run:glgd", "Algorithms", "converges to R = p_g/p_r = 1"),
+    "alternating": ("ratiogan.cli.run:alternating", "Algorithms", "collapses onto one point"),
+}
+
+AUTO_RULE = "1/(2 Phi''(1))"
+GEOMETRY_LABELS = {
+    "reference": "L2(p_r)",
+    "lebesgue": "L2(dy)",
+    "fisher": "Fisher-Rao",
+    "logits": "theta = log R",
+}
+
+
+def _show_algorithms():
+    ctx = click.get_current_context()
+    if ctx.invoked_subcommand is None:
+        write(ctx.get_help() + "\n")
+
+
+run = LazyGroup(
+    "run",
+    ALGORITHMS,
+    what="algorithm",
+    see="ratiogan run --help",
+    callback=_show_algorithms,
+    help="Run one algorithm on one problem, beside what the theory predicts.",
+)
+
+
+@command(
+    "glgd",
+    sentence="Generator-loss gradient descent: watch it converge to R = p_g/p_r = 1.",
+    example="ratiogan run glgd --grid 1024",
+    options=(
+        *PROBLEM,
+        *("game", "geometry", "step", "alpha", "tol", "max-steps"),
+        *RESULTS,
+        *("animate", "html"),
+    ),
+)
+def glgd(job, **options):
+    results = Results("glgd", options)
+    problem = _read_problem(options)
+    import ratiogan
+
+    with progress_of(job, "glgd", options["tol"] or 1e-10) as progress:
+        solution = ratiogan.glgd(
+            real=problem.real,
+            gen=problem.gen,
+            threads=job.threads,
+            progress=progress,
+            **_given(options),
+        )
+    return _report_run(job, results, problem, solution)
+
+
+@command(
+    "alternating",
+    sentence="Alternating minimization: watch it collapse onto one point.",
+    example="ratiogan run alternating --ties first",
+    options=(*PROBLEM, *("game", "max-steps", "ties"), *RESULTS, *("animate", "html")),
+)
+def alternating(job, **options):
+    results = Results("alternating", options)
+    problem = _read_problem(options)
+    import ratiogan
+
+    with progress_of(job, "alternating") as progress:
+        solution = ratiogan.alternating(
+            real=problem.real,
+            gen=problem.gen,
+            rng=job.seed,
+            progress=progress,
+            **_given(options),
+        )
+    return _report_run(job, results, problem, solution)
+
+
+@command(
+    "compare",
+    sentence="Run several algorithms, games, geometries or steps on one problem, one figure.",
+    example="ratiogan compare glgd glgd:geometry=fisher glgd:geometry=lebesgue",
+    options=(*PROBLEM, "game", "sweep", *RESULTS, "html", "markdown"),
+    arguments=[
+        click.Argument(["specs"], metavar="[SPEC]...", type=ALGORITHM_TYPE, nargs=-1),
+    ],
+)
+def compare(job, specs, **options):
+    results = Results("compare", options)
+    sweep = _sweep(options.pop("sweep"))
+    problem = _read_problem(options)
+    import ratiogan
+
+    with progress_of(job, "compare", 1e-10) as progress:
+        comparison = ratiogan.compare(
+            *specs,
+            real=problem.real,
+            gen=problem.gen,
+            sweep=sweep,
+            seed=job.seed,
+            progress=progress,
+            **_given({**options, "threads": job.threads}),
+        )
+    return _report_comparison(job, results, problem, comparison, {**options, "sweep": sweep})
+
+
+def _sweep(pairs):
+    """{key: values} of all --sweep options."""
+    sweep = dict(pairs)
+    if len(sweep) < len(pairs):
+        raise InputError("--sweep names one key twice.", argument="sweep", fix="Join the values.")
+    return sweep or None
+
+
+def _given(options):
+    """The options that were typed: for the others the algorithm has its own defaults."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _read_problem(options):
+    """Take the problem's options out of `options` and read both sources."""
+    from ratiogan.sources import read_problem
+
+    chosen = {name: options.pop(name) for name in PROBLEM}
+    return read_problem(stdin_format=chosen.pop("format"), **_given(chosen))
+
+
+def _report_run(job, results, problem, solution):
+    """The report on one run, written where it was asked for."""
+    found = solution.to_dict(all_rows=job.verbose)
+    report = Report(
+        "run",
+        finding=solution.finding,
+        header=[
+            f"ratiogan run {solution.algorithm}   seed {job.seed}   {problem.real.grid.describe()}",
+            *problem.header,
+            *_settings(solution),
+        ],
+        body=solution.summary(all_rows=job.verbose).split("\n"),
+        status=found["status"],
+        exit_code=0 if solution.as_predicted else 5,
+        unit="nats",
+        input=problem.input,
+        options=found["options"],
+        warnings=[*problem.warnings, *solution.warnings],
+        timing=_timing(job, solution.seconds, solution.compile_seconds),
+        extra={key: found[key] for key in ("n_steps", "trace", "predictions", "certificate")},
+    )
+    interrupted = solution.status.value == "interrupted"
+    if interrupted:
+        report.exit_code = 1
+    if job.verbose:
+        report.footer.append(
+            f"solver {solution.seconds:.3f} s, compiling {solution.compile_seconds:.3f} s"
+        )
+
+    def draw(style, command):
+        from ratiogan import plots
+
+        return plots.figure(solution, style=style, command=command)
+
+    def store(folder, command):
+        solution.save(folder, command)
+        return {"run": "run.npz"}
+
+    def animate(path, command):
+        from ratiogan import animation
+
+        animation.animate(solution, path, command=command, style=results.style)
+
+    results.write(report, job, draw, store, animate, page=animate)
+    if interrupted:
+        held = "; run.npz holds it" if results.folder else ""
+        report.notes.append(f'stopped at step {solution.n_steps}{held}, status "interrupted"')
+    return report
+
+
+def _timing(job, seconds, compile_seconds):
+    return {"seconds": seconds, "compile_seconds": compile_seconds, "threads": job.threads or 1}
+
+
+def _settings(solution):
+    """The header's line on game, geometry and step: two lines where one is too long."""
+    options = solution.options
+    game = f"game  {options['game']}"
+    if solution.algorithm == "alternating":
+        return [f"{game}     ties {options['ties']}"]
+    from ratiogan import games
+
+    loss = games.game(options["game"]).formulas.get("generator_loss")
+    if loss and loss != "yours":
+        game += f", u = {loss}"
+    geometry = options["geometry"]
+    parts = [
+        game,
+        f"geometry {geometry}, {GEOMETRY_LABELS[geometry]}",
+        f"step {options['step']}, {_alpha(options)}",
+    ]
+    line = "     ".join(parts)
+    return [line] if len(line) <= WIDTH else [game, "      " + "     ".join(parts[1:])]
+
+
+def _alpha(options):
+    from ratiogan.text import significant
+
+    text = f"alpha {significant(options['alpha'], 4)}"
+    if not options.get("alpha_is_auto"):
+        return text
+    # The plain reason is the rule itself; any other one is worth saying.
+    reason = str(options.get("alpha_reason", AUTO_RULE)).removeprefix("0.5, ")
+    return f"{text} (auto)" if reason == AUTO_RULE else f"{text} (auto: {reason})"
+
+
+def _report_comparison(job, results, problem, comparison, options):
+    """The report on a comparison, written where it was asked for."""
+    found = comparison.to_dict(all_rows=job.verbose)
+    real, gen = (label.label.partition(":")[0] for label in (problem.real, problem.gen))
+    count = len(comparison.runs)
+    report = Report(
+        "compare",
+        finding=comparison.finding,
+        header=[
+            f"ratiogan compare   {count} run{'' if count == 1 else 's'}   real {real}   gen {gen}"
+            f"   {problem.real.grid.describe()}   seed {job.seed}"
+        ],
+        body=comparison.summary().split("\n"),
+        markdown=comparison.markdown(),
+        exit_code=0 if comparison.as_predicted else 5,
+        unit="nats",
+        input=problem.input,
+        options={"specs": list(comparison.labels), **_given(options)},
+        warnings=[*problem.warnings, *(text for run in comparison.runs for text in run.warnings)],
+        timing=_timing(
+            job,
+            sum(run.seconds for run in comparison.runs),
+            sum(run.compile_seconds for run in comparison.runs),
+        ),
+        extra={"runs": found["runs"]},
+    )
+    if comparison.interrupted:
+        report.exit_code = 1
+
+    def draw(style, command):
+        from ratiogan import plots
+
+        return plots.figure(comparison, style=style, command=command)
+
+    def store(folder, command):
+        *runs, index = comparison.save(folder, command)
+        return {**{f"run_{i}": name for i, name in enumerate(runs, 1)}, "index": index}
+
+    def page(path, command):
+        from ratiogan import animation
+
+        animation.animate(comparison, path, command=command, style=results.style)
+
+    results.write(report, job, draw, store, page=page)
+    if comparison.interrupted:
+        report.notes.append(f"stopped in run {count}; what was finished is kept")
+    return report

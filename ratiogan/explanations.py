@@ -1,0 +1,927 @@
+"""What ``ratiogan explain NAME`` says: statement, argument, the command that shows it, the source.
+
+Text only. A test holds every name of the catalogue to an entry, every argument to five lines and
+every command to the grammar. Notation: E is the expectation over p_r, R = p_g/p_r, u = u(f*(R)) the
+generator's signal, Phi the induced cost (Phi' = u).
+"""
+
+from dataclasses import dataclass
+
+SLIDES = 'slides "Computing the GAN Equilibrium"'
+TAN = 'slides "Nonconvex Optimization in Deep Learning: GAN" (C. W. Tan)'
+GLGD_SLIDE = f'{SLIDES}, "Algorithm 2: Generator Loss Gradient Descent (GLGD)"'
+ALTERNATING_SLIDE = f'{SLIDES}, "Algorithm 1: Alternating Minimization"'
+CONVERGENCE_SLIDE = f'{SLIDES}, "GLGD Convergence for Non-Saturating GAN"'
+EQUILIBRIUM_SLIDE = f'{SLIDES}, "Convergence of GANs"'
+RATIO_SLIDE = f'{SLIDES}, "Reparameterize Loss Functions"'
+TABLE_SLIDE = f'{TAN}, "Minimax Optimization of f-divergence"'
+HERE = "ratiogan (not in the slides)"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One answer of ``explain``: `printed` is the statement as the slides have it, where wrong."""
+
+    name: str
+    kind: str
+    statement: str
+    argument: str
+    command: str
+    source: str
+    printed: str = None
+    aliases: tuple = ()
+    related: tuple = ()
+    value: float = None
+
+
+def _entry(kind, name, statement, argument, command, source, **more):
+    return Explanation(name, kind, statement, argument, command, source, **more)
+
+
+_GAMES = (
+    _entry(
+        "game",
+        "non-saturating",
+        "u = -log f: GLGD minimises E[Phi(R)] = 2 KL(m||p_r), m = (p_r + p_g)/2, and reaches R ="
+        " 1.",
+        "With f* = 1/(1+R) the signal is log(1+R) = Phi'(R), so Phi'' = 1/(1+R) > 0: strictly"
+        " convex for all R >= 0, and finite at R = 0. Near R = 1 the error shrinks by 1 - alpha/2"
+        " per step; alpha <= 1 keeps R >= 0 by itself, and linear stability ends at alpha = 4.",
+        "ratiogan run glgd",
+        f"{CONVERGENCE_SLIDE}; Goodfellow et al. 2014",
+        related=("glgd", "induced-cost", "reference", "0.693"),
+    ),
+    _entry(
+        "game",
+        "minimax",
+        "u = log(1-f), the zero-sum game: GLGD minimises E[Phi(R)] = 2 JSD(p_g, p_r).",
+        "u(f*) = log(R/(1+R)) and Phi'' = 1/(R(1+R)): the same 1/2 at R = 1 as non-saturating, but"
+        " unbounded as R -> 0. No fixed alpha keeps R > 0 there, so the step is halved where it"
+        " must be, and at R = 0 itself the signal is -inf and the solver stops before the step.",
+        "ratiogan run glgd --game minimax --geometry fisher",
+        f'{TAN}, "Generative Adversarial Networks (GANs)"; Goodfellow et al. 2014, theorem 1',
+        related=("non-saturating", "stiff", "fisher"),
+    ),
+    _entry(
+        "game",
+        "maximum-likelihood",
+        "u = -f/(1-f): GLGD minimises E[Phi(R)] = KL(p_r||p_g), what maximum likelihood minimises.",
+        "f/(1-f) = 1/R at f*, so u = -1/R, Phi = -log R and Phi'' = 1/R^2, which is 1 at R = 1:"
+        " twice the rate of the cross-entropy pair. It is very stiff where R is small, because"
+        " a mode that p_g misses costs an infinite amount.",
+        "ratiogan run glgd --game maximum-likelihood --geometry fisher",
+        "Goodfellow 2016, NIPS tutorial, section 3.2.4",
+        related=("stiff", "logit"),
+    ),
+    _entry(
+        "game",
+        "logit",
+        "u = log((1-f)/f): GLGD minimises E[Phi(R)] = KL(p_g||p_r).",
+        "At f* the odds (1-f)/f are R, so u = log R and Phi'' = 1/R. In the geometry fisher the"
+        " iterates are p_k proportional to p_r^(1-q) p_0^q with q = (1-alpha)^k, the annealing"
+        " path: alpha = 1 is one exact step from anywhere.",
+        "ratiogan run glgd --game logit --geometry fisher --alpha 1",
+        f'{HERE}; KL identities: {SLIDES}, "A Useful Relationships"',
+        related=("fisher", "maximum-likelihood"),
+    ),
+    _entry(
+        "game",
+        "least-squares",
+        "LSGAN with codes a (generated), b (real), c (target): (0,1,1) converges, (-1,1,0) does"
+        " not.",
+        "f* = (b+aR)/(1+R) and u = (f*-c)^2/2 give Phi''(1) = (a-b)(a+b-2c)/8. For (0,1,1) that is"
+        " 1/8: convergence by 1 - alpha/8 per step, alpha <= 8 keeping R >= 0. For (-1,1,0) it is 0"
+        " and Phi'' < 0 for R < 1: no restoring force.",
+        "ratiogan run glgd --game least-squares:a=0,b=1,c=1",
+        f'{TAN}, "Least Squares GANs (LSGANs)"; Mao et al. 2017',
+        aliases=("lsgan", "ls"),
+        related=("lsgan-pearson",),
+    ),
+    _entry(
+        "game",
+        "hinge",
+        "l_r = max(0, 1-h), l_g = max(0, 1+h), u = -h: E[Phi] = 2 TV, and constant steps chatter.",
+        "The best response is h* = sign(1-R), so u = sign(R-1) has size 1 however close R is to 1:"
+        " a constant step overshoots for ever, by about alpha. Phi has a kink at R = 1 (an atom of"
+        " Phi'' of mass 2) and no rate.",
+        "ratiogan run glgd --game hinge --alpha 0.1 --max-steps 200",
+        "Lim and Ye 2017, Geometric GAN",
+        related=("chatters", "surrogate"),
+    ),
+    _entry(
+        "game",
+        "concave",
+        "Any concave F: d = -E[F(D)] - E[R F(-D)], u = F(-D). Phi is convex for every such F.",
+        "D* solves F'(D) = R F'(-D), and Phi'' = F'(-D*)^2 / -(F''(D*) + R F''(-D*)) >= 0. F ="
+        " -log(1+exp(-x)) is the cross-entropy game; F = -exp(-x) has D* = -(log R)/2 and"
+        " u = -R^(-1/2), so E[Phi] = 2 H^2 = 2 (1 - E[sqrt(R)]).",
+        "ratiogan run glgd --game concave:f=exponential --geometry fisher",
+        'slides "Gradient Descent GAN Optimization is Locally Stable"; Nagarajan and Kolter 2017',
+        related=("surrogate",),
+    ),
+    _entry(
+        "game",
+        "surrogate",
+        "A classification loss l+, l- of a margin h makes a game; its cost is that row's"
+        " f-divergence.",
+        "-inf_h [l+(h) + s l-(h)] is convex in s = R. Zero-sum (u = -l-(h*)) descends exactly this"
+        " f; flipped (u = l+(h*)) another convex cost. 0-1 and cw have kinks, so constant steps"
+        " chatter; cw with c != 1/2 even vanishes for p_g close to p_r: not a strict divergence.",
+        "ratiogan run glgd --game surrogate:loss=square,generator=zero-sum",
+        f"{TABLE_SLIDE}; Nguyen, Wainwright and Jordan 2009",
+        related=("hinge", "concave"),
+    ),
+)
+
+_ALGORITHMS = (
+    _entry(
+        "algorithm",
+        "glgd",
+        "Generator-loss gradient descent: f <- f*(R), then R <- R - alpha P_0 u(f). It reaches R ="
+        " 1.",
+        "With f* held fixed the step descends E[Phi(R)], Phi' = u(f*(R)), not g(R, f*(R)) itself."
+        " Where Phi is strictly convex, R = 1 is the only minimum on E[R] = 1, and near it the"
+        " error shrinks by 1 - alpha Phi''(1) at every step in the geometry reference.",
+        "ratiogan run glgd",
+        f"{GLGD_SLIDE}",
+        related=("induced-cost", "rate", "alternating", "mixed-geometry"),
+    ),
+    _entry(
+        "algorithm",
+        "alternating",
+        "Alternating minimization: f <- f*(R), then R <- argmin of g(., f). It collapses at once.",
+        "With f fixed, g(R, f) = E[R u(f)] is linear in R, so its minimiser over {R >= 0, E[R] ="
+        " 1} is an extreme point: a delta on one cell (argmax f for the cross-entropy games)."
+        " After that f* is near 0 there and 1 elsewhere: everything else ties, and the delta hops"
+        " for ever.",
+        "ratiogan run alternating",
+        ALTERNATING_SLIDE,
+        related=("mode-collapse", "glgd", "first", "random", "split"),
+    ),
+)
+
+_GEOMETRIES = (
+    _entry(
+        "geometry",
+        "reference",
+        "L2(p_r): gradient u, projection d - E[d], step R - alpha P_0 u. All errors shrink alike.",
+        "Near R = 1, P_0 u = Phi''(1)(R-1) to first order, at every cell: the factor per step is 1"
+        " - alpha Phi''(1) everywhere, tails included. alpha auto = 1/(2 Phi''(1)) halves the"
+        " error.",
+        "ratiogan compare glgd glgd:geometry=fisher glgd:geometry=lebesgue",
+        GLGD_SLIDE,
+        related=("lebesgue", "fisher", "rate"),
+    ),
+    _entry(
+        "geometry",
+        "lebesgue",
+        "L2(dy), the slides' P_o: gradient p_r u, projection d - E[d]/E[p_r] p_r. The tails"
+        " freeze.",
+        "The cell at y contracts by about 1 - alpha Phi''(1) p_r(y) per step, exactly by 1 - alpha"
+        " Phi''(1) mu_j with rates mu_j between the densities p_i, sum_i w_i p_i/(p_i - mu) = 0."
+        " Where p_r is small nothing moves: this is why the slides find convergence slow.",
+        "ratiogan run glgd --geometry lebesgue",
+        GLGD_SLIDE,
+        related=("reference", "mixed-geometry"),
+    ),
+    _entry(
+        "geometry",
+        "fisher",
+        "Fisher-Rao: R <- R exp(-alpha u) / E[R exp(-alpha u)]. R stays positive, with no"
+        " projection.",
+        "This is mirror descent with the entropy: for convex Phi and alpha sup R Phi'' <= 1 the"
+        " cost is at most KL(p_r||p_g0)/(alpha k) after k steps. A cell with R = 0 stays at 0 for"
+        " ever: a mode once dropped stays dropped.",
+        "ratiogan run glgd --geometry fisher",
+        HERE,
+        related=("reference", "logits", "minimax"),
+    ),
+    _entry(
+        "geometry",
+        "logits",
+        "Gradient descent on theta = log R: R exp(-alpha q) / E[.], q = R (u - E[R u]).",
+        "The chain rule multiplies the gradient by R, so cells with little mass move slowly even"
+        " where they are wrong by a large factor. At R = 1 the rate is that of reference and"
+        " fisher, 1 - alpha Phi''(1): a softmax generator trained to the end behaves like this.",
+        "ratiogan run glgd --geometry logits",
+        HERE,
+        related=("fisher", "reference"),
+    ),
+)
+
+_STEPS = (
+    _entry(
+        "step rule",
+        "constant",
+        "The same alpha at every step; halved only where R > 0 would fail in a game with u(0+) ="
+        " -inf.",
+        "If u is non-decreasing and u(0) finite, alpha sup (u(R)-u(0))/R <= 1 keeps R >= 0 by"
+        " itself; beyond it R is projected on {R >= 0, E[R] = 1}, and the trace counts it. With"
+        " alpha sup Phi'' <= 2 the cost never rises, projection included.",
+        "ratiogan run glgd --step constant --alpha 0.5",
+        GLGD_SLIDE,
+        related=("alpha", "armijo", "newton"),
+    ),
+    _entry(
+        "step rule",
+        "armijo",
+        "Backtracking: halve the step until E[Phi] falls by a fixed share of what the slope"
+        " promises.",
+        "It needs no bound on Phi'', so it runs the stiff games (minimax, maximum-likelihood,"
+        " logit) in the linear geometries, and shows in its trace how often the step was halved.",
+        "ratiogan run glgd --game minimax --step armijo",
+        "Armijo 1966",
+        related=("constant", "newton", "stiff"),
+    ),
+    _entry(
+        "step rule",
+        "newton",
+        "d = -(u - lambda)/Phi'', damped by Armijo: quadratic convergence, the cure for \"slow\".",
+        "The Hessian of E[Phi] is diagonal in R, so Newton's step costs as much as a gradient step;"
+        " lambda = E[u/Phi'']/E[1/Phi''] keeps E[R] = 1. Near R = 1 each step squares the error, in"
+        " any geometry. Steps stop at 0.99 of the way to R = 0.",
+        "ratiogan run glgd --step newton",
+        CONVERGENCE_SLIDE + ', "convergence tends to be slow"',
+        related=("constant", "rate"),
+    ),
+)
+
+_TIES = (
+    _entry(
+        "tie rule",
+        "first",
+        "Of the cells that tie at argmax f, take the first: a cycle of two cells.",
+        "After the collapse every cell but the present one has f* = 1, so the first cell always"
+        " wins, unless the mass is there: then the second wins. It goes to and fro between these"
+        " two.",
+        "ratiogan run alternating --ties first",
+        ALTERNATING_SLIDE,
+        related=("random", "split", "cycle"),
+    ),
+    _entry(
+        "tie rule",
+        "random",
+        "Of the cells that tie at argmax f, take one at random: the mass wanders and never"
+        " settles.",
+        "All cells but the present one tie, so the next point is uniform over the others, whatever"
+        " p_r is there. --seed makes the walk again.",
+        "ratiogan run alternating --ties random --seed 1",
+        ALTERNATING_SLIDE,
+        related=("first", "split", "hopping"),
+    ),
+    _entry(
+        "tie rule",
+        "split",
+        "Share the mass among all ties in proportion to p_r: the only rule that leaves R = 1"
+        " alone.",
+        "At R = 1 all cells tie, and sharing gives R = 1 back. From anywhere else it first"
+        " collapses, then alternates between one cell and all the others: still no convergence.",
+        "ratiogan run alternating --ties split",
+        ALTERNATING_SLIDE,
+        related=("first", "random"),
+    ),
+)
+
+_STATUSES = (
+    _entry(
+        "status",
+        "converged",
+        "max|R-1| fell below --tol, or the projected gradient vanished; the finding says which.",
+        "The error is measured on R itself, cell by cell, and not on the loss, which can look"
+        " right at a wrong R. The certificate E[Phi(R)] - Phi(1) <= Cov(R, u) is recomputed from R"
+        " alone.",
+        "ratiogan run glgd",
+        HERE,
+        related=("max-error", "gap-bound"),
+    ),
+    _entry(
+        "status",
+        "converging",
+        "A fixed number of steps was asked for (--tol 0), and the error was still falling.",
+        "Not a failure: you set the length. The measured rate per step stands beside the predicted"
+        " one, so the number of steps still to go can be read off.",
+        "ratiogan run glgd --tol 0 --max-steps 20",
+        HERE,
+        related=("max-steps", "rate"),
+    ),
+    _entry(
+        "status",
+        "collapsed",
+        "All generator mass is in one cell and stays there: complete mode collapse.",
+        "Seen in alternating minimization when the best response sends the mass back to where it"
+        " is: least squares (-1,1,0) collapses onto the cell with R nearest 1 and stays.",
+        "ratiogan run alternating --game least-squares:a=-1,b=1,c=0",
+        f'{ALTERNATING_SLIDE}, "Mode collapse"',
+        related=("hopping", "mode-collapse", "alternating"),
+    ),
+    _entry(
+        "status",
+        "hopping",
+        "All generator mass is in one cell, and that cell changes at every step, for ever.",
+        "The discriminator learns the present cell (f* near 0 there) and accepts all others (f* ="
+        " 1). The generator then moves all its mass to one of those. Rotating mode collapse.",
+        "ratiogan run alternating",
+        f'{ALTERNATING_SLIDE}, "Mode collapse"',
+        related=("collapsed", "cycle", "random"),
+    ),
+    _entry(
+        "status",
+        "cycle",
+        "The iterates repeat themselves: no step of this size gets closer to R = 1.",
+        "Tie rule first goes between two cells; a hinge game with a constant alpha jumps across R"
+        " = 1 by about alpha at every step. A smaller alpha shrinks the cycle but does not end it.",
+        "ratiogan run alternating --ties first",
+        HERE,
+        related=("first", "hinge", "chatters"),
+    ),
+    _entry(
+        "status",
+        "unstable",
+        "R = 1 repels: small deviations grow until R reaches 0 somewhere.",
+        "Either the induced cost is not convex at R = 1 (least squares with codes (-1,1,0)), or"
+        " alpha is beyond 2/Phi''(1), where the factor per step 1 - alpha Phi''(1) is below -1.",
+        "ratiogan run glgd --game least-squares:a=-1,b=1,c=0 --gen near-real:amount=0.05",
+        f'{TAN}, "Selection of Parameters"',
+        related=("lsgan-pearson", "rate"),
+    ),
+    _entry(
+        "status",
+        "support-not-covered",
+        "R = 0 in some cells of p_r, and this geometry cannot fill them again.",
+        "A multiplicative step R exp(-alpha u) keeps R = 0 where it is, so a mode once dropped"
+        " stays dropped, and what is left converges to the wrong R. reference and lebesgue add mass"
+        " back, for games with u(0) finite.",
+        "ratiogan run glgd --geometry fisher --real uniform --gen uniform:low=-2,high=1",
+        HERE,
+        related=("fisher", "logits", "mode-collapse"),
+    ),
+    _entry(
+        "status",
+        "max-steps",
+        "The steps ran out before the tolerance was met.",
+        "In the geometry lebesgue the tails freeze and tens of thousands of steps are normal. Allow"
+        " more with --max-steps, or take --geometry reference or --step newton.",
+        "ratiogan run glgd --geometry lebesgue --max-steps 1000",
+        HERE,
+        related=("lebesgue", "newton", "exit-5"),
+    ),
+    _entry(
+        "status",
+        "stalled",
+        "No admissible step lowers E[Phi] any further, short of the tolerance.",
+        "Either round-off is reached (a tolerance below about 1e-14 asks too much of 64-bit"
+        " numbers), or R is 0 in cells that this game or geometry cannot fill again: fisher keeps"
+        " R = 0 for ever, and games with u(0+) = -inf have no step there.",
+        "ratiogan run glgd --gen disjoint:side=left --real uniform --game minimax",
+        HERE,
+        related=("fisher", "minimax", "stiff"),
+    ),
+    _entry(
+        "status",
+        "diverged",
+        "A NaN or an infinity appeared in R: the run stopped before it could spread.",
+        "Usually alpha is far too large for the game's Phi'', or losses of your own overflow."
+        " Take a smaller --alpha, or --alpha auto.",
+        "ratiogan list statuses",
+        HERE,
+        related=("alpha", "unstable"),
+    ),
+    _entry(
+        "status",
+        "interval-only",
+        "The two-sided interval is valid, but wider than the tolerance asked for.",
+        "Lower and upper end are both feasible points, so the value lies between them whatever"
+        " happens; more steps narrow it.",
+        "ratiogan list statuses",
+        HERE,
+        related=("exit-5",),
+    ),
+    _entry(
+        "status",
+        "interrupted",
+        "Stopped by Ctrl-C: the last complete step was kept and written.",
+        "run.npz holds R, f and the trace up to that step, exactly as a run with that many"
+        " --max-steps would; the exit code is 1.",
+        "ratiogan list statuses",
+        HERE,
+        related=("exit-1",),
+    ),
+)
+
+_PRESETS = (
+    _entry(
+        "preset",
+        "normal",
+        "A Gaussian on the line, N(mean, sd^2); cell masses are differences of its distribution.",
+        "The default p_g is N(0, 1.2^2) on -4:4. It covers both modes of bimodal, so R is positive"
+        " and finite everywhere and every game and geometry can start from it.",
+        "ratiogan run glgd --real normal:mean=0,sd=1 --gen normal:mean=0.3,sd=1",
+        HERE,
+        related=("bimodal",),
+    ),
+    _entry(
+        "preset",
+        "uniform",
+        "The uniform distribution on an interval.",
+        "Constant p_r makes reference and lebesgue the same geometry up to the scale of alpha.",
+        "ratiogan run glgd --real uniform --gen near-real",
+        HERE,
+        related=("lebesgue",),
+    ),
+    _entry(
+        "preset",
+        "laplace",
+        "The two-sided exponential distribution.",
+        "Its tails are heavier than a Gaussian's: against a normal p_g, R is smallest far out.",
+        "ratiogan run glgd --real laplace --gen normal",
+        HERE,
+        related=("student-t",),
+    ),
+    _entry(
+        "preset",
+        "student-t",
+        "Student's t: heavy tails, of which part lies outside any finite domain.",
+        "What falls outside the cells is reported in the header, never dropped in silence.",
+        "ratiogan run glgd --real student-t --gen normal",
+        HERE,
+        related=("outside-the-domain",),
+    ),
+    _entry(
+        "preset",
+        "beta",
+        "The beta distribution on [0, 1].",
+        "p_r falls to 0 at the ends of its support: R can be very large there.",
+        "ratiogan run glgd --real beta --gen beta:a=2,b=4",
+        HERE,
+    ),
+    _entry(
+        "preset",
+        "poisson",
+        "Counts 0, 1, 2, ... on a counting axis, one cell per integer.",
+        "Matched to data its rate is the sample's mean: the classical test of count data for excess"
+        " zeros and tails.",
+        "ratiogan run glgd --real poisson:rate=3 --gen poisson:rate=4",
+        HERE,
+    ),
+    _entry(
+        "preset",
+        "bimodal",
+        "0.6 N(-1.5, 0.7^2) + 0.4 N(1.5, 0.7^2): the default p_r.",
+        "Against N(0, 1.2^2) the ratio R runs from 0.298 to 5.94, so everything converges that"
+        " should; R is smallest at an interior point beside the larger mode, so alternating"
+        " minimization collapses visibly onto a mode and not onto the edge.",
+        "ratiogan run glgd --real bimodal --gen normal",
+        HERE,
+        related=("normal", "near-real"),
+    ),
+    _entry(
+        "preset",
+        "ring8",
+        "Eight Gaussians on a circle in the plane: the standard toy of mode collapse.",
+        "drop=4 leaves mode 4 out, thin=7 keeps 30 % of mode 7, separated by / for several.",
+        "ratiogan run glgd --real ring8 --gen ring8:thin=7",
+        "Metz et al. 2017, Unrolled GAN",
+        related=("grid25", "mode-collapse"),
+    ),
+    _entry(
+        "preset",
+        "grid25",
+        "25 Gaussians on a 5 x 5 grid in the plane: the other toy of mode collapse.",
+        "drop and thin take mode numbers as in ring8.",
+        "ratiogan run glgd --real grid25 --gen grid25:thin=13",
+        "Srivastava et al. 2017, VEEGAN",
+        related=("ring8", "mode-collapse"),
+    ),
+    _entry(
+        "preset",
+        "disjoint",
+        "One of two uniform pieces that do not touch: real and generator share no cell.",
+        "Then all generator mass is singular, R = 0 on all of p_r, and every log-type cost is"
+        " infinite or at its maximum: GLGD refuses, and says how much mass lies where.",
+        "ratiogan run glgd --real disjoint:side=left --gen disjoint:side=right",
+        f'{SLIDES}, "Concept Wasserstein GAN"',
+        related=("singular-mass",),
+    ),
+    _entry(
+        "preset",
+        "near-real",
+        "p_r times 1 + amount * a fixed wave of zero mean: a start close to equilibrium (--gen"
+        " only).",
+        "Stability is a statement about small deviations; this preset is one, the same every time,"
+        " with max|R-1| = amount.",
+        "ratiogan run glgd --gen near-real:amount=0.05",
+        HERE,
+        related=("rate", "lsgan-pearson"),
+    ),
+)
+
+_EXITS = (
+    _entry(
+        "exit code",
+        "exit-0",
+        "Done, and what happened is what the theory predicts for these settings.",
+        "A predicted collapse, orbit or 2-cycle is a success: `run alternating` exits 0 when it"
+        " collapses.",
+        "ratiogan run alternating",
+        HERE,
+        related=("exit-5",),
+    ),
+    _entry(
+        "exit code",
+        "exit-1",
+        "Runtime error, or interrupted by Ctrl-C: what was finished is kept and named.",
+        "One sentence on stderr says which; -v shows the traceback of an internal error.",
+        "ratiogan --help",
+        HERE,
+        related=("interrupted",),
+    ),
+    _entry(
+        "exit code",
+        "exit-2",
+        "Usage: a bad option, a bad file, a refused input.",
+        "The sentence on stderr names the argument, what was expected, what came, and the fix."
+        " Nothing was written.",
+        "ratiogan run glgd --game lsgan",
+        HERE,
+    ),
+    _entry(
+        "exit code",
+        "exit-3",
+        "A check failed.",
+        "For gates: a script can tell a failed check from a refused input (2) and from a question"
+        " the data cannot answer (4).",
+        "ratiogan games",
+        HERE,
+        related=("exit-4",),
+    ),
+    _entry(
+        "exit code",
+        "exit-4",
+        "Could not measure: no rows, all NaN, or too few samples for the question.",
+        "The command was right and the data cannot answer it. Different from a failed check (3) and"
+        " from a refused input (2).",
+        "ratiogan --help",
+        HERE,
+        related=("exit-2", "exit-3"),
+    ),
+    _entry(
+        "exit code",
+        "exit-5",
+        "The outcome is not the predicted one: it should converge and did not.",
+        "max-steps, a stall or a NaN where the theory says that R = 1 is reached. The files are"
+        " written all the same.",
+        "ratiogan run glgd --geometry lebesgue --max-steps 1000",
+        HERE,
+        related=("max-steps", "exit-0"),
+    ),
+)
+
+_NUMBERS = (
+    _entry(
+        "number",
+        "0.693",
+        "log 2 = 0.693147...: the generator's loss g = E[-R log f] at R = 1, where f = 1/2.",
+        "It is also the maximum of JSD in nats, which a collapsed generator nearly reaches. A loss"
+        " of 0.693 does not prove R = 1: a discriminator with too little capacity gives the same"
+        " number.",
+        "ratiogan run glgd",
+        EQUILIBRIUM_SLIDE,
+        value=0.6931471805599453,
+        related=("1.386", "jsd", "non-saturating"),
+        aliases=("log-2", "ln-2"),
+    ),
+    _entry(
+        "number",
+        "1.386",
+        "2 log 2 = 1.386294...: the discriminator's loss d = E[-log f] + E[-R log(1-f)] at R = 1.",
+        "At R = 1 the best response is f = 1/2 everywhere and both terms are log 2. It is the"
+        " largest value that d(R, f*) can take, and the minimum of C(R) = E[(1+R) log(1+R)].",
+        "ratiogan run glgd",
+        EQUILIBRIUM_SLIDE,
+        value=1.3862943611198906,
+        related=("0.693", "induced-cost"),
+        aliases=("2-log-2", "2-ln-2"),
+    ),
+    _entry(
+        "number",
+        "0.5",
+        "1/2: the discriminator at equilibrium, Phi''(1) of two games, and the factor of alpha"
+        " auto.",
+        "f* = 1/(1+R) is 1/2 where R = 1. Non-saturating and minimax have Phi''(1) = 1/2; alpha"
+        " auto = 1/(2 Phi''(1)) makes the error shrink by 1 - 1/2 at every step near R = 1, in any"
+        " game.",
+        "ratiogan run glgd",
+        EQUILIBRIUM_SLIDE,
+        value=0.5,
+        related=("alpha", "rate", "best-response"),
+        aliases=("1/2",),
+    ),
+)
+
+_WORDS = (
+    _entry(
+        "word",
+        "cells-in-use",
+        "exp(entropy) of the generator's masses: how many cells it effectively uses.",
+        "n equal cells give n, one cell gives 1: total collapse. Uneven masses count for less than"
+        " their number.",
+        "ratiogan run alternating",
+        HERE,
+        aliases=("effective-support",),
+        related=("mode-collapse",),
+    ),
+    _entry(
+        "word",
+        "ratio",
+        "R(y) = p_g(y)/p_r(y): the generator itself. R = 1 everywhere means p_g = p_r.",
+        "Expectations over the generator are E[h(Y~)] = E[R h(Y)], so both players' losses are"
+        " integrals against p_r. Valid R form {R >= 0, E[R] = 1}.",
+        "ratiogan run glgd",
+        RATIO_SLIDE,
+        aliases=("r", "density-ratio"),
+        related=("best-response", "singular-mass"),
+    ),
+    _entry(
+        "word",
+        "expectation",
+        "E[a] = sum_i w_i a_i: the expectation over the reference p_r, whose cell masses are w_i.",
+        "It is written the same everywhere; expectations over the generator are E[R a].",
+        "ratiogan run glgd",
+        RATIO_SLIDE,
+        aliases=("e",),
+        related=("ratio",),
+    ),
+    _entry(
+        "word",
+        "best-response",
+        "f*(R): the discriminator that minimises d(R, .). 1/(1+R) for the cross-entropy games.",
+        "d is separable, so it is minimised cell by cell: -log f - R log(1-f) has its minimum at"
+        " f = 1/(1+R) = p_r/(p_r + p_g), the Bayes classifier.",
+        "ratiogan games",
+        f'{SLIDES}, "Bayes Discriminator and the Likelihood Ratio"',
+        aliases=("f*", "f", "bayes-discriminator", "discriminator"),
+        related=("signal", "ratio"),
+    ),
+    _entry(
+        "word",
+        "signal",
+        "u(f*(R)): what the generator's loss pays per unit of mass at a cell, given the best"
+        " response.",
+        "It is the gradient of g(R, f) = E[R u(f)] in R at fixed f = f*(R), in L2(p_r), and the"
+        " derivative Phi' of the induced cost.",
+        "ratiogan games",
+        GLGD_SLIDE,
+        aliases=("u", "generator-signal"),
+        related=("induced-cost",),
+    ),
+    _entry(
+        "word",
+        "induced-cost",
+        "E[Phi(R)] with Phi' = u(f*(R)): the functional that descent at fixed f* really goes down.",
+        "It is not L(R) = g(R, f*(R)): for the non-saturating game L''(1) = 3/4 but Phi''(1) ="
+        " 1/2. Convex Phi with its minimum at R = 1 means convergence; the table of games has one"
+        " Phi each.",
+        "ratiogan games",
+        CONVERGENCE_SLIDE,
+        aliases=("phi", "e[phi]", "cost", "e[phi]-min"),
+        related=("signal", "curvature", "glgd"),
+    ),
+    _entry(
+        "word",
+        "curvature",
+        "Phi''(R): above 0 pulls towards R = 1, below 0 pushes away. Phi''(1) sets the local rate.",
+        "Linearising R - alpha P_0 u at R = 1 gives the factor 1 - alpha Phi''(1) per step;"
+        " stability needs 0 < alpha Phi''(1) < 2.",
+        "ratiogan games",
+        CONVERGENCE_SLIDE,
+        aliases=("phi''", "phi''(1)"),
+        related=("rate", "alpha", "induced-cost"),
+    ),
+    _entry(
+        "word",
+        "alpha",
+        "The step size. auto is 1/(2 Phi''(1)), over max p_r in lebesgue: the error halves.",
+        "Also called h or lr elsewhere. Where Phi''(1) is 0, negative or undefined auto is 0.5, and"
+        " the header says so. Too large an alpha gives a factor 1 - alpha Phi''(1) below -1.",
+        "ratiogan compare glgd --sweep alpha=0.5,1,2,3.9",
+        GLGD_SLIDE,
+        aliases=("auto", "lr", "step-size"),
+        related=("rate", "constant", "curvature"),
+    ),
+    _entry(
+        "word",
+        "rate",
+        "The factor by which the error shrinks per step near R = 1: predicted 1 - alpha Phi''(1).",
+        "Measured as the geometric mean of the L2(p_r) error ratio while max|R-1| is between 1e-4"
+        " and 1e-8. Below five such steps it is not measurable: convergence is then superlinear.",
+        "ratiogan run glgd --alpha 0.5",
+        CONVERGENCE_SLIDE,
+        aliases=("rate-per-step", "factor"),
+        related=("alpha", "curvature", "lebesgue"),
+    ),
+    _entry(
+        "word",
+        "max-error",
+        "max|R-1|: the largest deviation of R from 1 over all cells. --tol is its target.",
+        "It judges every cell alike, the emptiest too; rms|R-1| = sqrt(E[(R-1)^2]) weighs cells by"
+        " p_r. The two differ most in lebesgue, where the tails freeze.",
+        "ratiogan run glgd --tol 1e-6",
+        HERE,
+        aliases=("max|r-1|", "tol", "tolerance", "rms|r-1|", "rms-error"),
+        related=("converged", "lebesgue"),
+    ),
+    _entry(
+        "word",
+        "jsd",
+        "Jensen-Shannon divergence, in nats: (KL(p_r||m) + KL(p_g||m))/2, m = (p_r + p_g)/2.",
+        "Between 0 and log 2. Its square root is a distance. d(R, f*) = 2 log 2 - 2 JSD, and"
+        " 2 KL(m||p_r) = KL(p_g||p_r) - 2 JSD.",
+        "ratiogan run glgd",
+        f'{SLIDES}, "Some Important Functions"',
+        aliases=("js", "jensen-shannon"),
+        related=("kl", "0.693"),
+    ),
+    _entry(
+        "word",
+        "kl",
+        "KL(p||q) = sum p log(p/q), in nats; the direction is always written out.",
+        "KL(gen||real) = E[R log R] is infinite where the generator has mass and p_r has none;"
+        " KL(real||gen) = E[-log R] is infinite where the generator misses a cell of p_r.",
+        "ratiogan run glgd -v",
+        f'{SLIDES}, "Some Important Functions"',
+        aliases=("kullback-leibler",),
+        related=("jsd", "singular-mass"),
+    ),
+    _entry(
+        "word",
+        "gap-bound",
+        "E[Phi(R)] - Phi(1) <= Cov(R, u): a bound on what is left, recomputed from R alone.",
+        "Convexity gives Phi(R) - Phi(1) <= Phi'(R)(R-1), and E[R-1] = 0 turns the expectation into"
+        " a covariance. It holds for every convex game, at any R.",
+        "ratiogan run glgd -v",
+        HERE,
+        aliases=("certificate",),
+        related=("induced-cost", "converged"),
+    ),
+    _entry(
+        "word",
+        "positivity",
+        "R >= 0 is not kept by P_0: by a small alpha, by the exact projection, or by halving the"
+        " step.",
+        "alpha sup (u(R)-u(0))/R <= 1 keeps it by itself (non-saturating: alpha <= 1). Beyond, R"
+        " is projected on {R >= 0, E[R] = 1} in the norm of its geometry and counted; games with"
+        " u(0+) = -inf halve the step instead.",
+        "ratiogan run glgd --alpha 3",
+        f'{GLGD_SLIDE}, "Projection onto valid parameter space"',
+        aliases=("projection", "projected", "p_0", "p_o"),
+        related=("constant", "mixed-geometry"),
+    ),
+    _entry(
+        "word",
+        "mode-collapse",
+        "The generator makes only the samples that the discriminator likes best.",
+        "It is not an accident of networks: with the best discriminator held fixed, the best"
+        " generator IS a delta, because g is linear in R. Small gradient steps (glgd) avoid it.",
+        "ratiogan run alternating",
+        ALTERNATING_SLIDE,
+        aliases=("collapse",),
+        related=("alternating", "collapsed", "hopping"),
+    ),
+    _entry(
+        "word",
+        "singular-mass",
+        "Generator mass on cells where p_r = 0: R is no density ratio there, and KL(gen||real) ="
+        " inf.",
+        "GLGD cannot move it: its fixed point would be R = 1 - s. So it refuses, says how much lies"
+        " where, and offers a density that covers it (--density kde) or dropping it, said aloud"
+        " (--singular restrict).",
+        "ratiogan run glgd --real disjoint:side=left --gen disjoint:side=right",
+        HERE,
+        aliases=("singular", "restrict"),
+        related=("disjoint", "kl"),
+    ),
+    _entry(
+        "word",
+        "outside-the-domain",
+        "The share of a distribution that lies outside the cells; the rest is rescaled to mass 1.",
+        "A Gaussian on -4:4 loses its tails. The amount is printed in the header and kept in the"
+        " JSON; --domain changes it.",
+        "ratiogan run glgd --domain -6:6",
+        HERE,
+        aliases=("outside", "domain"),
+        related=("student-t",),
+    ),
+    _entry(
+        "word",
+        "stiff",
+        "Phi'' is unbounded as R -> 0, so a fixed step is too long wherever p_g is far too small.",
+        "minimax, maximum-likelihood, logit and the exponential rows. The step is halved there,"
+        " which is slow; the geometry fisher measures relative changes and does not feel it.",
+        "ratiogan compare glgd:game=minimax glgd:game=minimax,geometry=fisher",
+        HERE,
+        related=("minimax", "fisher", "newton"),
+    ),
+    _entry(
+        "word",
+        "chatters",
+        "u jumps at R = 1, so a constant step crosses R = 1 back and forth and never settles.",
+        "Hinge, 0-1 and cw have such a kink. The error stays of the order of alpha; smaller steps"
+        " make it smaller, none makes it 0.",
+        "ratiogan run glgd --game hinge --alpha 0.1 --max-steps 200",
+        HERE,
+        aliases=("chatter", "kink"),
+        related=("hinge", "surrogate", "cycle"),
+    ),
+)
+
+_ERRATA = (
+    _entry(
+        "erratum",
+        "lsgan-pearson",
+        "Training with (-1,1,0) descends the partial gradient at fixed f*, and there R = 1 is"
+        " unstable.",
+        "Only with f* substituted AND E[(f*-c)^2] added is 2C = sum (p_r-p_g)^2/(p_r+p_g). The"
+        " step keeps f* fixed, so its cost has Phi'' = 2(R-1)/(1+R)^3: negative for R < 1. Near R"
+        " = 1, delta' = -(delta^2 - E[delta^2])/8: no restoring force, and perturbations of size"
+        " eps leave in a few 1/(alpha eps) steps. (0,1,1) converges, with Phi''(1) = 1/8.",
+        "ratiogan run glgd --game least-squares:a=-1,b=1,c=0 --gen near-real:amount=0.05",
+        f'{TAN}, "Least Squares GANs (LSGANs)", "Theoretical analysis"; Mao et al. 2017',
+        printed="LSGAN minimises the Pearson chi2 of p_d + p_g and 2 p_g if b - c = 1 and b - a ="
+        " 2.",
+        aliases=("least-squares:a=-1,b=1,c=0", "lsgan(-1,1,0)"),
+        related=("least-squares", "unstable", "induced-cost"),
+    ),
+    _entry(
+        "erratum",
+        "mixed-geometry",
+        "Gradient and projection must use ONE inner product; mixed, the fixed point is not R = 1.",
+        "P_o is the orthogonal projection of L2(dy), where the gradient is p_r log(1+R). In L2(p_r)"
+        " the gradient is log(1+R) and the projection d - E[d]. Putting log(1+R) into P_o keeps"
+        " E[R] = 1, so tests of mass pass, but it stops where log(1+R) = lambda p_r: a trap.",
+        "ratiogan compare glgd glgd:geometry=lebesgue",
+        GLGD_SLIDE,
+        printed="R <- R - alpha P_o grad_R g(R, f*), P_o d = d - E[d]/E[p_r] p_r, grad g ="
+        " log(1+R).",
+        related=("reference", "lebesgue", "positivity"),
+    ),
+)
+
+EXPLANATIONS = {
+    entry.name: entry
+    for group in (
+        _ALGORITHMS,
+        _GAMES,
+        _GEOMETRIES,
+        _STEPS,
+        _TIES,
+        _STATUSES,
+        _PRESETS,
+        _EXITS,
+        _NUMBERS,
+        _WORDS,
+        _ERRATA,
+    )
+    for entry in group
+}
+
+
+def _key(text):
+    """How names are looked up: lower case, one hyphen for blanks and underscores."""
+    return "-".join(str(text).strip().lower().replace("_", "-").split())
+
+
+ALIASES = {_key(alias): entry.name for entry in EXPLANATIONS.values() for alias in entry.aliases}
+
+
+def find(text):
+    """The explanation of a name, alias, spec, exit code or number; None where there is none.
+
+    Examples
+    --------
+    >>> find("Cells in use").name, find("0.6931").name, find("minimax").name, find("exit 5").name
+    ('cells-in-use', '0.693', 'minimax', 'exit-5')
+    >>> find("least-squares:a=0,b=1,c=1").name, find("bimodal:sd=1").name
+    ('least-squares', 'bimodal')
+    """
+    name = _key(text)
+    for key in (name, name.partition(":")[0]):
+        key = ALIASES.get(key, key)
+        if key in EXPLANATIONS:
+            return EXPLANATIONS[key]
+    return EXPLANATIONS.get(f"exit-{name}") or _by_value(name)
+
+
+def _by_value(text):
+    """The number that `text` is, rounded or cut off after at least two digits."""
+    digits = len(text.partition(".")[2])
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    unit = 10.0**-digits
+    for entry in EXPLANATIONS.values():
+        if entry.value is not None and digits >= 2:
+            rest = entry.value - number
+            if 0 <= rest < unit or abs(rest) <= unit / 2:
+                return entry
+    return None
