@@ -41,7 +41,8 @@ _L5 = 1.818357216161805012e-01
 _L6 = 1.531383769920937332e-01
 _L7 = 1.479819860511658591e-01
 
-# exp(r) = 1 + r + r^2 Q(r): Q interpolates at the Chebyshev nodes of |r| <= log(2)/2, error 1.3e-17.
+# exp(r) = 1 + r + r^2 Q(r): Q interpolates at the Chebyshev nodes of |r| <= log(2)/2 (error
+# 1.3e-17).
 _E2 = 0.5000000000000001
 _E3 = 0.16666666666666669
 _E4 = 0.04166666666662413

@@ -224,6 +224,7 @@ class Geometry:
         active = np.flatnonzero(r - thresholds * q > 0)
         return thresholds[active[-1] if active.size else 0]
 
+    @cached_property
     def slowest_density(self):
         """The smallest rate mu of `lebesgue`: sum w_i p_i/(p_i - mu) = 0, between the two
         smallest densities; 1 in the other geometries, where all modes contract alike.
@@ -232,21 +233,24 @@ class Geometry:
         """
         if self.name != "lebesgue" or self.masses.size < 2:
             return 1.0
-        p = self.density
-        first, second = (float(x) for x in np.partition(p, 1)[:2])
-        if first == second:
-            return first
+        return self._rate_between(*np.partition(self.density, 1)[:2])
 
-        def secular(mu):
-            return float(np.sum(self.masses * p / (p - mu)))
+    @cached_property
+    def fastest_density(self):
+        """The largest rate mu of `lebesgue`, between the two largest densities; 1 elsewhere."""
+        if self.name != "lebesgue" or self.masses.size < 2:
+            return 1.0
+        return self._rate_between(*np.partition(self.density, -2)[-2:])
 
-        # Rises from -inf just above the smallest density to +inf just below the next.
-        low, high = first, second
+    def _rate_between(self, low, high):
+        """The root of the secular equation between two neighbouring densities."""
+        low, high = float(low), float(high)
+        # It rises from -inf just above the lower density to +inf just below the higher.
         while True:
             middle = 0.5 * (low + high)
             if not low < middle < high:
                 return middle
-            if secular(middle) > 0:
+            if np.sum(self.masses * self.density / (self.density - middle)) > 0:
                 high = middle
             else:
                 low = middle
@@ -292,5 +296,5 @@ def auto_alpha(game, geometry):
     if at_one > 0:
         reason = "1/(2 Phi''(1))" if scale == 1.0 else "1/(2 Phi''(1) max p_r)"
         return 0.5 / at_one / scale, reason
-    value = "undefined" if np.isnan(at_one) else f"{at_one:g}"
+    value = "undefined" if np.isnan(at_one) else f"{at_one + 0.0:g}"
     return 0.5 / scale, f"0.5, because Phi''(1) is {value}"

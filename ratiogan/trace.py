@@ -208,7 +208,7 @@ def _alternating_cells(trace, grid):
     return [
         (
             str(trace.step[row]),
-            _position(trace, row, grid),
+            place_text(trace, row, grid, width=6),
             f"{trace.max_discriminator[row]:.4f}",
             str(trace.ties[row]),
             f"{trace.js[row]:.4f}",
@@ -219,11 +219,12 @@ def _alternating_cells(trace, grid):
     ]
 
 
-def _position(trace, row, grid):
+def place_text(trace, row, grid, width=0):
+    """Where the generator of an `alternating` run sits: ``y = -2.277``, or ``(-1.414, 1.414)``."""
     if trace.cell[row] < 0:
         return "(spread out)"
     places = [
-        _place(trace[f"position_{i}"][row], axis, width=grid.ndim == 1)
+        _place(trace[f"position_{i}"][row], axis, width if grid.ndim == 1 else 0)
         for i, axis in enumerate(grid.axes)
     ]
     return f"{grid.axes[0].name} = {places[0]}" if grid.ndim == 1 else f"({', '.join(places)})"
@@ -232,9 +233,7 @@ def _position(trace, row, grid):
 def _place(value, axis, width):
     if axis.kind == "categories":
         return str(axis.levels[round(value)])
-    if axis.kind == "counts":
-        return f"{value:.0f}"
-    return f"{value:6.3f}" if width else f"{value:.3f}"
+    return f"{value:.0f}" if axis.kind == "counts" else f"{value:{width}.3f}"
 
 
 def same_array(one, other):

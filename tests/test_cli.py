@@ -16,6 +16,7 @@ from ratiogan.cli import output
 from ratiogan.cli.frame import EXIT_CODES, LazyGroup
 from ratiogan.cli.main import cli, main
 from ratiogan.cli.options import OPTIONS
+from ratiogan.progress import Progress
 
 PROGRAM = [sys.executable, "-m", "ratiogan"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(ratiogan.__file__))}
@@ -709,7 +710,7 @@ def test_colour_carries_no_meaning_of_its_own(monkeypatch):
 
 def test_progress_waits_is_rare_and_cleans_up():
     terminal = Terminal()
-    with output.Progress("glgd", 1e-10, terminal) as progress:
+    with Progress("glgd", 1e-10, terminal) as progress:
         progress(10, 1000, 0.5, 0.9, 0.5)
         assert terminal.getvalue() == ""
         progress(12400, 100000, 3.1e-5, 0.9994, 1.1)
@@ -739,7 +740,7 @@ def test_progress_only_where_somebody_looks(monkeypatch):
 
 
 def test_steps_left_are_those_to_tol_or_to_the_end():
-    progress = output.Progress("glgd", 1e-10, Terminal())
+    progress = Progress("glgd", 1e-10, Terminal())
     assert progress.steps_left(10, 1000, 1e-9, 0.1) == pytest.approx(1)
     assert progress.steps_left(990, 1000, 1.0, 0.99) == 10
     assert progress.steps_left(990, 1000, 1.0, float("nan")) == 10

@@ -19,6 +19,7 @@ from ratiogan.solution import Prediction, Solution, Status, Trace
 from ratiogan.solvers import loop
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure
+from ratiogan.trace import place_text
 
 _AT_ONE = 1e-12  # R = 1/sum(w) is 1 to round-off
 
@@ -35,7 +36,7 @@ def alternating(
     domain=None,
     singular="error",
     snapshots="auto",
-    progress=None,
+    progress=False,
 ):
     """Let both players minimise in turn, each exactly.
 
@@ -58,7 +59,7 @@ def alternating(
         What to do about generator mass where p_r = 0.
     snapshots : "auto" or bool
         Whether to keep R at every step.
-    progress : callable, optional
+    progress : bool or callable
         As in `glgd`.
 
     Returns
@@ -181,7 +182,7 @@ class Alternating:
             self.advance(1)
             yield step, self.state()
 
-    def solve(self, snapshots="auto", progress=None):
+    def solve(self, snapshots="auto", progress=False):
         """Run to the end.
 
         Returns
@@ -190,13 +191,14 @@ class Alternating:
         """
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
         contrast = self._glgd_supports()
-        run = loop.run(
-            self,
-            max_steps=self.max_steps,
-            schedule=loop.record_schedule("all", self.ratio.size),
-            snapshots=keep,
-            progress=progress,
-        )
+        with loop.reporting(progress, "alternating") as report:
+            run = loop.run(
+                self,
+                max_steps=self.max_steps,
+                schedule=loop.record_schedule("all", self.ratio.size),
+                snapshots=keep,
+                progress=report,
+            )
         rows = [
             {**row, "glgd_effective_support": contrast[min(row["step"], len(contrast) - 1)]}
             for row in run.rows
@@ -306,7 +308,7 @@ class Alternating:
                 f"CYCLE: split alternates between {least:.3g} and {most:.3g} cells in use "
                 f"of {self.masses.size}; R = 1 is not reached in {n} steps.",
             )
-        where = self._place_text(trace, 1)
+        where = place_text(trace, 1, self.real.grid)
         start = (
             f"COLLAPSED at step 1: all generator mass is in 1 of {self.masses.size} cells "
             f"({where}, where {self._least_text()})"
@@ -329,9 +331,3 @@ class Alternating:
 
     def _least_text(self):
         return "R was smallest" if self.game.convex else "R was nearest 1"
-
-    def _place_text(self, trace, row):
-        places = [trace[f"position_{axis}"][row] for axis in range(self.real.grid.ndim)]
-        if len(places) == 1:
-            return f"{self.real.grid.names[0]} = {places[0]:.3f}"
-        return f"({', '.join(f'{place:.2f}' for place in places)})"

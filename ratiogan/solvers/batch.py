@@ -58,7 +58,7 @@ def glgd_batch(
     --------
     >>> runs = glgd_batch(alpha=[0.5, 1.0, 1.5], grid=64)
     >>> [run.n_steps for run in runs]
-    [88, 38, 21]
+    [90, 38, 20]
     """
     solvers = [
         GLGD(

@@ -42,7 +42,7 @@ def glgd(
     record="auto",
     snapshots="auto",
     threads=None,
-    progress=None,
+    progress=False,
 ):
     """Descend the generator's loss with the discriminator at its best response.
 
@@ -74,7 +74,7 @@ def glgd(
     threads : int, optional
         At most so many; by default all cores above some 100,000 cells. The result does not depend
         on it, to the byte.
-    progress : callable or True, optional
+    progress : callable, optional
         Called as ``progress(step, max_steps, max_error, rate, seconds)``.
 
     Returns
@@ -114,9 +114,9 @@ class GLGD:
     >>> solver = GLGD(grid=64)
     >>> for step, ratio in solver.iter_states(max_steps=2):
     ...     print(step, round(float(abs(ratio - 1).max()), 2))
-    0 4.94
-    1 3.6
-    2 2.52
+    0 4.9
+    1 3.57
+    2 2.5
     """
 
     def __init__(
@@ -142,7 +142,8 @@ class GLGD:
             raise InputError(f"tol must be at least 0, got {self.tol:g}.", argument="tol")
         self.max_steps = check_integer("max_steps", max_steps, minimum=1)
         check_choice("singular", singular, ("error", "restrict"))
-        if alpha != "auto":
+        self.alpha_is_auto = isinstance(alpha, str) and alpha == "auto"
+        if not self.alpha_is_auto:
             alpha = check_positive("alpha", alpha, fix="Pass a positive step size, or auto.")
         real, gen = presets.problem(real, gen, grid, domain)
         start = density_ratio(gen=gen, real=real, singular=singular)
@@ -154,7 +155,6 @@ class GLGD:
             _read_only(self._on_support(self.real.mass)),
             _read_only(self._on_support(self.real.density)) if geometry == "lebesgue" else None,
         )
-        self.alpha_is_auto = alpha == "auto"
         self.alpha, self.alpha_reason = auto_alpha(self.game, self.geometry)
         if not self.alpha_is_auto:
             self.alpha, self.alpha_reason = alpha, "given"
@@ -209,7 +209,7 @@ class GLGD:
     def check(self, step, row):
         """A reason to stop at this row, or None."""
         self._history.append((step, row["rms_error"], row["min_ratio"]))
-        if not math.isfinite(row["max_error"]) or not math.isfinite(row["rms_error"]):
+        if not math.isfinite(row["max_error"]):
             return "diverged"
         if row["max_error"] < self.tol or (row["max_error"] == 0 and self.tol > 0):
             return "converged"
@@ -237,11 +237,10 @@ class GLGD:
     @property
     def local_rate(self):
         """The predicted factor per step of the slowest mode near R = 1."""
-        geometry = self.geometry
-        slow, fast = (
-            self.game.rate(self.alpha * density)
-            for density in (geometry.slowest_density(), geometry.max_density)
-        )
+        slow = self.game.rate(self.alpha * self.geometry.slowest_density)
+        if abs(slow) >= abs(self.game.rate(self.alpha * self.geometry.max_density)):
+            return slow
+        fast = self.game.rate(self.alpha * self.geometry.fastest_density)
         return slow if abs(slow) >= abs(fast) else fast
 
     @property
@@ -249,8 +248,13 @@ class GLGD:
         """Whether the theory predicts convergence to R = 1 from nearby."""
         if self.step_rule != "constant":
             return self.game.converges
-        fastest = self.game.rate(self.alpha * self.geometry.max_density)
-        return self.game.converges and abs(fastest) < 1
+        if not self.game.converges:
+            return False
+        # No mode is faster than max p_r; on few cells the fastest is slower than that.
+        return (
+            abs(self.game.rate(self.alpha * self.geometry.max_density)) < 1
+            or abs(self.game.rate(self.alpha * self.geometry.fastest_density)) < 1
+        )
 
     def _has_settled(self, step, row):
         """Whether a run that should not converge has shown what it does instead."""
@@ -280,12 +284,13 @@ class GLGD:
     def iter_states(self, max_steps=None):
         """Yield (step, R on the grid) at step 0, 1, 2, .. without a stopping rule."""
         most = self.max_steps if max_steps is None else check_integer("max_steps", max_steps, 0)
+        self.ratio = self.ratio.copy()  # a Solution handed out before stays as it is
         yield 0, self.state()
         for step in range(1, most + 1):
             self.advance(1)
             yield step, self.state()
 
-    def solve(self, record="auto", snapshots="auto", progress=None):
+    def solve(self, record="auto", snapshots="auto", progress=False):
         """Run to the end.
 
         Returns
@@ -294,10 +299,13 @@ class GLGD:
         """
         schedule = loop.record_schedule(record, self.ratio.size)
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
+        self.ratio = self.ratio.copy()  # a Solution handed out before stays as it is
+        self._history = []
         compile_seconds = self.load_kernels()
-        run = loop.run(
-            self, max_steps=self.max_steps, schedule=schedule, snapshots=keep, progress=progress
-        )
+        with loop.reporting(progress, "glgd", self.tol or None) as report:
+            run = loop.run(
+                self, max_steps=self.max_steps, schedule=schedule, snapshots=keep, progress=report
+            )
         return self.solution(run, compile_seconds)
 
     def load_kernels(self):

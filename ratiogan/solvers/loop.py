@@ -10,9 +10,10 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, count
+from itertools import count
 
 from ratiogan.errors import InputError, check_integer
+from ratiogan.progress import Progress
 
 DENSE_CELLS = 1 << 17  # up to so many cells a trace row costs little beside a step
 SNAPSHOT_CELLS = 1 << 16  # up to so many cells all snapshots fit in some 50 MB
@@ -29,6 +30,16 @@ class Record:
     reason: str = "max-steps"
     n_steps: int = 0
     seconds: float = 0.0
+
+
+@contextmanager
+def reporting(progress, name, tol=None):
+    """What ``progress=`` means: nothing, a line on stderr (True), or the caller's own function."""
+    if progress is True:
+        with Progress(name, tol) as line:
+            yield line
+    else:
+        yield progress or None
 
 
 def run(solver, *, max_steps, schedule, snapshots, progress=None):
@@ -71,8 +82,8 @@ def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
     record = Record()
     start = last_report = time.perf_counter()
     steps = iter(schedule)
-    kept = chain([0], log_spaced(first=8, ratio=1.15))
-    next_kept = next(kept)
+    kept = _with_powers_of_two(log_spaced(first=16, ratio=1.15))
+    next_kept = 0
     step = 0
     while True:
         row = {"step": step, **solver.measure()}
@@ -90,9 +101,9 @@ def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
         if reason is not None:
             break
         target = min(next(s for s in steps if s > step), max_steps)
-        while step < target and not interrupted():
+        while True:
             step += yield target - step
-            if solver.halted:
+            if solver.halted or step >= target or interrupted():
                 break
             now = time.perf_counter()
             if progress is not None and now - last_report > _PROGRESS_SECONDS:
@@ -101,6 +112,17 @@ def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
     record.reason, record.n_steps = reason, step
     record.seconds = time.perf_counter() - start
     return record
+
+
+def _with_powers_of_two(steps):
+    """These ascending steps, and every power of 2, as the printed tables have them."""
+    power = 1
+    for step in steps:
+        while power < step:
+            yield power
+            power *= 2
+        power = power * 2 if power == step else power
+        yield step
 
 
 def log_spaced(first, ratio):
@@ -119,7 +141,8 @@ def record_schedule(record, cells):
     trace row costs more than a step, the powers of 2, which are "log".
     """
     if record == "auto":
-        return log_spaced(100, 1.02) if cells <= DENSE_CELLS else log_spaced(2, 2.0)
+        dense = cells <= DENSE_CELLS
+        return _with_powers_of_two(log_spaced(100, 1.02)) if dense else log_spaced(2, 2.0)
     if record == "log":
         return log_spaced(2, 2.0)
     if record == "all":

@@ -14,7 +14,10 @@ def verdict(solver, run, trace):
     """Status, whether the theory predicts it, and the finding."""
     error, n = trace.max_error[-1], run.n_steps
     if run.reason == "converged":
-        text = f"CONVERGED in {n} steps: max|R-1| = {error:.1e}, below tol {solver.tol:.0e}."
+        text = (
+            f"CONVERGED in {n} step{'' if n == 1 else 's'}: max|R-1| = {error:.1e}, "
+            f"below tol {solver.tol:.0e}."
+        )
         return Status.CONVERGED, True, text
     if run.reason == "interrupted":
         text = f"INTERRUPTED at step {n}: max|R-1| = {error:.1e}."
@@ -40,6 +43,12 @@ def verdict(solver, run, trace):
     if not solver.should_converge:
         status, text = _predicted_failure(solver, trace)
         return status, True, text
+    if run.reason == "stationary" and solver.step_rule == "newton" and solver.ratio.min() == 0:
+        text = (
+            f"STALLED at step {n}: R = 0 in {empty_cells(solver)}, where Phi'' = "
+            f"{abs(solver.game.curvature(0.0)):g} leaves no Newton step. Take --step constant."
+        )
+        return Status.STALLED, False, text
     if run.reason == "stationary":
         text = (
             f"STALLED at step {n}: max|R-1| = {error:.1e}, and no step lowers E[Phi] further; "
@@ -71,8 +80,8 @@ def _predicted_failure(solver, trace):
         return Status.UNSTABLE, text
     text += f"max|R-1| went from {trace.max_error[0]:.2g} to {error:.2g} and stays there; "
     if not game.has_kink:
-        scale = "" if solver.geometry.max_density == 1 else " max p_r"
-        value = solver.alpha * game.curvature_at_one * solver.geometry.max_density
+        scale = " mu" if solver.geometry.name == "lebesgue" else ""
+        value = solver.alpha * game.curvature_at_one * solver.geometry.fastest_density
         text += f"alpha Phi''(1){scale} = {value:.3g} is above the limit 2."
         return Status.CYCLE, text
     if game.convex:
@@ -85,10 +94,12 @@ def _predicted_failure(solver, trace):
 def _remaining_text(solver, trace):
     rate = _measured_rate(trace.step, trace.rms_error, slice(-min(len(trace), 20), None))
     error = trace.max_error[-1]
+    newton = solver.step_rule == "newton"
     if not 0 < rate < 1 or not error > solver.tol > 0:
-        return "Try --step newton."
+        return "Allow more steps." if newton else "Try --step newton."
     more = math.log(solver.tol / error) / math.log(rate)
-    return f"At {rate:.6g} per step it needs about {more:.2g} more, or --step newton."
+    text = f"At {rate:.6g} per step it needs about {more:.2g} more"
+    return f"{text}." if newton else f"{text}, or --step newton."
 
 
 def predictions(solver, status, trace):
@@ -156,7 +167,7 @@ def _monotone_limit(solver):
         return limit, f"alpha <= {limit:.4g}" if limit else "checked"
     if solver.game.signal_at_zero == -math.inf:
         return math.inf, "alpha halved where needed"
-    if not solver.game.convex:
+    if not solver.game.convex or solver.game.has_kink:
         return 0.0, "checked"
     scale = solver.geometry.max_density
     own, limit = (1.0 / solver.game.slope_bound / scale, 2.0 / solver.game.sup_curvature / scale)
