@@ -173,8 +173,3 @@ if config.DISABLE_JIT:
         return float(np.int64(bits).view(np.float64))
 
     log, log1p, log1p_finite, exp = np.log, np.log1p, np.log1p, np.exp
-
-    def log1p_excess(x):
-        return (
-            x - np.log1p(x) if abs(x) > 1e-3 else x * x * (0.5 - x * (1 / 3 - x * (0.25 - x / 5)))
-        )

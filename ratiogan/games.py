@@ -144,7 +144,9 @@ class Game:
         code, *parameters = (
             self.discriminator_kernel if what == "discriminator_cost" else self.kernel
         )
-        _elementwise(what, code)(flat, out, *parameters, *(0.0,) * (3 - len(parameters)))
+        # Compiled code says nothing when it divides by 0; without compilation NumPy would.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            _elementwise(what, code)(flat, out, *parameters, *(0.0,) * (3 - len(parameters)))
         return out.reshape(ratio.shape)[()]
 
     @property
@@ -837,8 +839,8 @@ def signal(code, r, a, b, c):
         value = b if r < a else above
         return value if r == r else r
     if code == INVERSE_ROOT:
-        return -1.0 / math.sqrt(r)
-    return math.sqrt(r)
+        return -1.0 / np.sqrt(r)
+    return np.sqrt(r)
 
 
 @jit
@@ -867,9 +869,9 @@ def excess(code, r, a, b, c):
         value = (c - b) * (beyond if beyond > 0.0 else 0.0)
         return value if r == r else r
     if code == INVERSE_ROOT:
-        v = d / (1.0 + math.sqrt(r))
+        v = d / (1.0 + np.sqrt(r))
         return v * v
-    root = math.sqrt(r)
+    root = np.sqrt(r)
     v = d / (1.0 + root)
     return v * v * (2.0 * root + 1.0) / 3.0
 
@@ -892,8 +894,8 @@ def curvature(code, r, a, b, c):
         value = np.inf if r == a else 0.0
         return value if r == r else r
     if code == INVERSE_ROOT:
-        return 0.5 / (r * math.sqrt(r))
-    return 0.5 / math.sqrt(r)
+        return 0.5 / (r * np.sqrt(r))
+    return 0.5 / np.sqrt(r)
 
 
 @jit
@@ -906,7 +908,7 @@ def discriminator_cost(code, r, a, b, c):
     if code == MINIMUM:
         value = a * (r if r < b else b)
         return value if r == r else r
-    return a * math.sqrt(r)
+    return a * np.sqrt(r)
 
 
 @jit
