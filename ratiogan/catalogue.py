@@ -124,15 +124,24 @@ GAMES = _table(
         {"f": "exponential"},
         {"f": "exponential: -exp(-x), or logistic: -log(1+exp(-x)) (which is minimax)"},
     ),
-    Entry(
-        "surrogate",
-        "classification losses l+, l- of a margin h",
-        {"loss": "square", "generator": "zero-sum", "c": 0.3},
-        {
-            "loss": "0-1, log, square, cw, exponential or boosting",
-            "generator": "zero-sum (u = -l-) or flipped (u = l+)",
-            "c": "cost weight, for loss=cw",
-        },
+    *(
+        Entry(
+            name,
+            f"classification losses l+, l- of a margin h: {losses}",
+            {"generator": "zero-sum", **weight},
+            {
+                "generator": "zero-sum (u = -l-) or flipped (u = l+)",
+                **{key: "cost weight, between 0 and 1" for key in weight},
+            },
+        )
+        for name, losses, weight in (
+            ("0-1", ".5 (1-h), .5 (1+h)", {}),
+            ("log", "log(2/(1+h)), log(2/(1-h))", {}),
+            ("square", "(1-h)^2, (1+h)^2", {}),
+            ("cw", "(1-c)(1-h), c(1+h)", {"c": 0.3}),
+            ("exponential", "exp(-h), exp(h)", {}),
+            ("boosting", "sqrt((1-h)/(1+h)) and its inverse", {}),
+        )
     ),
 )
 
@@ -146,15 +155,15 @@ GAME_ROWS = (
     "least-squares:a=-1,b=1,c=0",
     "hinge",
     "concave:f=exponential",
-    "surrogate:loss=0-1,generator=zero-sum",
-    "surrogate:loss=0-1,generator=flipped",
-    "surrogate:loss=square,generator=zero-sum",
-    "surrogate:loss=square,generator=flipped",
-    "surrogate:loss=cw,generator=zero-sum,c=0.3",
-    "surrogate:loss=exponential,generator=zero-sum",
-    "surrogate:loss=exponential,generator=flipped",
-    "surrogate:loss=boosting,generator=zero-sum",
-    "surrogate:loss=boosting,generator=flipped",
+    "0-1:generator=zero-sum",
+    "0-1:generator=flipped",
+    "square:generator=zero-sum",
+    "square:generator=flipped",
+    "cw:generator=zero-sum,c=0.3",
+    "exponential:generator=zero-sum",
+    "exponential:generator=flipped",
+    "boosting:generator=zero-sum",
+    "boosting:generator=flipped",
 )
 
 GEOMETRIES = _table(

@@ -106,7 +106,7 @@ _GAMES = (
         " Phi'' of mass 2) and no rate.",
         "ratiogan run glgd --game hinge --alpha 0.1 --max-steps 200",
         "Lim and Ye 2017, Geometric GAN",
-        related=("chatters", "surrogate"),
+        related=("chatters", "0-1"),
     ),
     _entry(
         "game",
@@ -117,19 +117,52 @@ _GAMES = (
         " u = -R^(-1/2), so E[Phi] = 2 H^2 = 2 (1 - E[sqrt(R)]).",
         "ratiogan run glgd --game concave:f=exponential --geometry fisher",
         'slides "Gradient Descent GAN Optimization is Locally Stable"; Nagarajan and Kolter 2017',
-        related=("surrogate",),
+        related=("exponential",),
     ),
-    _entry(
-        "game",
-        "surrogate",
-        "A classification loss l+, l- of a margin h makes a game; its cost is that row's"
-        " f-divergence.",
-        "-inf_h [l+(h) + s l-(h)] is convex in s = R. Zero-sum (u = -l-(h*)) descends exactly this"
-        " f; flipped (u = l+(h*)) another convex cost. 0-1 and cw have kinks, so constant steps"
-        " chatter; cw with c != 1/2 even vanishes for p_g close to p_r: not a strict divergence.",
-        "ratiogan run glgd --game surrogate:loss=square,generator=zero-sum",
-        f"{TABLE_SLIDE}; Nguyen, Wainwright and Jordan 2009",
-        related=("hinge", "concave"),
+    *(
+        _entry(
+            "game",
+            name,
+            f"The classification losses {losses} of a margin h make a game: {cost}.",
+            "-inf_h [l+(h) + s l-(h)] is convex in s = R. Zero-sum (u = -l-(h*)) descends exactly"
+            f" this function; flipped (u = l+(h*)) another one. {remark}",
+            f"ratiogan run glgd --game {name} --max-steps 2000",
+            f"{TABLE_SLIDE}; Nguyen, Wainwright and Jordan 2009",
+            related=("hinge", "concave"),
+        )
+        for name, losses, cost, remark in (
+            ("0-1", "(1-h)/2, (1+h)/2", "E[Phi] = TV", "u jumps at R = 1: steps chatter."),
+            (
+                "log",
+                "log(2/(1+h)), log(2/(1-h))",
+                "minimax (zero-sum) and non-saturating (flipped) again",
+                "h = 2f - 1 turns it into cross-entropy.",
+            ),
+            (
+                "square",
+                "(1-h)^2, (1+h)^2",
+                "E[Phi] = sum (p_g-p_r)^2/(p_g+p_r)",
+                "The triangular discrimination; Phi''(1) = 1 either way.",
+            ),
+            (
+                "cw",
+                "(1-c)(1-h), c(1+h)",
+                "the cost-weighted 0-1 loss",
+                "For c != 1/2 it vanishes for p_g close to p_r: not a strict divergence.",
+            ),
+            (
+                "exponential",
+                "exp(-h), exp(h)",
+                "E[Phi] = 2 H^2 = 2 (1 - E[sqrt R])",
+                "Zero-sum has u = -R^(-1/2), flipped u = R^(1/2).",
+            ),
+            (
+                "boosting",
+                "sqrt((1-h)/(1+h)) and its inverse",
+                "the exponential game with another margin",
+                "h* = (1-R)/(1+R) instead of -(log R)/2, and the same u.",
+            ),
+        )
     ),
 )
 
@@ -830,7 +863,7 @@ _WORDS = (
         "ratiogan run glgd --game hinge --alpha 0.1 --max-steps 200",
         HERE,
         aliases=("chatter", "kink"),
-        related=("hinge", "surrogate", "cycle"),
+        related=("hinge", "0-1", "cycle"),
     ),
 )
 

@@ -20,7 +20,7 @@ from ratiogan._jit import jit, kernel
 from ratiogan._vmath import log, log1p, log1p_excess, log1p_finite
 from ratiogan.catalogue import GAMES
 from ratiogan.errors import InputError, check_choice, check_number
-from ratiogan.spec import Spec, format_number, is_own_code, load_object, parse, resolve
+from ratiogan.spec import format_number, is_own_code, load_object, parse, resolve
 
 # Codes of the signals that kernels are compiled for; (a, b, c) are a game's parameters there.
 NON_SATURATING = 0  # log(1+R)
@@ -153,12 +153,12 @@ class Game:
     def prediction(self):
         """Will GLGD reach R = 1? A word or two, as in `ratiogan games`."""
         if self.has_kink:
-            return "chatters" if self.convex else "no, not strict"
+            return "chatters" if self.convex else "not strict"
         if not self.curvature_at_one > 0:
             if self.convex:
                 return "no, flat at R = 1"
             flat = not np.any(self.curvature(np.array([0.99, 1.01])))
-            return "no, not strict" if flat else "NO, unstable"
+            return "not strict" if flat else "NO, unstable"
         if not self.convex:
             return "locally"
         if not math.isfinite(self.sup_curvature):
@@ -470,9 +470,9 @@ def _least_squares(spec):
         name=spec.name,
         domain="(-inf, inf)",
         formulas={
-            "loss_real": f".5 (f-{_number(b)})^2",
-            "loss_gen": f".5 (f-{_number(a)})^2",
-            "generator_loss": f".5 (f-{_number(c)})^2",
+            "loss_real": _square_text(b),
+            "loss_gen": _square_text(a),
+            "generator_loss": _square_text(c),
             "best_response": "1/(1+R)" if classic else f"{numerator}/(1+R)",
             "signal": ".5 (R/(1+R))^2" if classic else f".5 ({_linear_text(b - c, a - c)}/(1+R))^2",
             "curvature": "R/(1+R)^3"
@@ -495,8 +495,11 @@ def _least_squares(spec):
     )
 
 
-def _number(value):
-    return format_number(value) if value >= 0 else f"({format_number(value)})"
+def _square_text(code):
+    """.5 (f - code)^2 as a reader writes it."""
+    if code == 0:
+        return ".5 f^2"
+    return f".5 (f{'-' if code > 0 else '+'}{format_number(abs(code))})^2"
 
 
 def _linear_text(constant, slope):
@@ -620,24 +623,18 @@ def _margin(ratio):
 
 
 def _surrogate(spec):
-    loss = check_choice(
-        "loss", spec.options["loss"], ("0-1", "log", "square", "cw", "exponential", "boosting")
-    )
     generator = check_choice("generator", spec.options["generator"], ("zero-sum", "flipped"))
     flipped = generator == "flipped"
-    options = {"loss": loss, "generator": generator}
-    cost = check_number("c", spec.options["c"])
-    if loss == "cw":
-        if not 0 < cost < 1:
-            raise InputError(
-                f"the cost weight c must lie between 0 and 1, got {cost:g}.", argument="game"
-            )
-        options["c"] = cost
-    row = _SURROGATE_ROWS[loss](cost)
+    cost = check_number("c", spec.options.get("c", 0.5))
+    if not 0 < cost < 1:
+        raise InputError(
+            f"the cost weight c must lie between 0 and 1, got {cost:g}.", argument="game"
+        )
+    row = _SURROGATE_ROWS[spec.name](cost)
     plus, minus, plus_text, minus_text = row["losses"]
     facts = row["flipped" if flipped else "zero-sum"]
     return Game(
-        spec=str(Spec(spec.name, options)),
+        spec=str(spec),
         name=spec.name,
         domain=row["domain"],
         formulas={
@@ -754,7 +751,7 @@ def _cost_weighted_row(c):
             "facts": _step_facts(at, -2.0 * c, 0.0),
             "text": {
                 "signal": f"-{2 * c:.3g} 1{{R<{at:.3g}}}",
-                "curvature": f"atom {2 * c:.3g} at R={at:.3g}",
+                "curvature": f"atom {2 * c:.2g}, R={at:.2g}",
                 "cost_is": "not strict",
             },
         },
@@ -762,7 +759,7 @@ def _cost_weighted_row(c):
             "facts": _step_facts(at, 0.0, 2.0 * (1.0 - c)),
             "text": {
                 "signal": f"{2 * (1 - c):.3g} 1{{R>{at:.3g}}}",
-                "curvature": f"atom {2 * (1 - c):.3g} at R={at:.3g}",
+                "curvature": f"atom {2 * (1 - c):.2g}, R={at:.2g}",
                 "cost_is": "not strict",
             },
         },
@@ -813,7 +810,7 @@ _BUILDERS = {
     "least-squares": _least_squares,
     "hinge": _hinge,
     "concave": _concave,
-    "surrogate": _surrogate,
+    **dict.fromkeys(_SURROGATE_ROWS, _surrogate),
 }
 
 

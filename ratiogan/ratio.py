@@ -205,14 +205,14 @@ class Geometry:
         R = max(0, R~ - t) in `reference`, max(0, R~ - t p_r) in `lebesgue`, with the one t for
         which E[R] = 1.
         """
-        shifted = ratio
-        for _ in range(3):
+        shifted, off = ratio, np.inf
+        while True:
             shifted = shifted - self._level(shifted) * self.direction
             clipped = np.maximum(0.0, shifted)
             # After a huge step t is so large that its round-off moves E[R]: take off the rest.
-            if not abs(self.mean(clipped) - 1.0) > 1e-13:
-                break
-        return clipped
+            before, off = off, abs(self.mean(clipped) - 1.0)
+            if not 1e-13 < off < 0.5 * before:
+                return clipped
 
     def _level(self, ratio):
         """The t of `clip`, found by sorting."""
@@ -222,7 +222,9 @@ class Geometry:
         thresholds = (np.cumsum(w * r) - 1.0) / np.cumsum(w * q)
         # The largest prefix in which every cell stays positive; it holds the first cell at least.
         active = np.flatnonzero(r - thresholds * q > 0)
-        return thresholds[active[-1] if active.size else 0]
+        kept = slice(active[-1] + 1 if active.size else 1)
+        # Once more, with less round-off than in a running sum.
+        return (w[kept] @ r[kept] - 1.0) / (w[kept] @ q[kept])
 
     @cached_property
     def slowest_density(self):

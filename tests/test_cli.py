@@ -292,7 +292,7 @@ def test_games_writes_only_where_it_is_told(call):
     "text",
     [
         "run glgd --no-save -v",
-        "run glgd --no-save --game surrogate:loss=cw,generator=zero-sum,c=0.3 --max-steps 50",
+        "run glgd --no-save --game cw:generator=zero-sum,c=0.3 --max-steps 50",
         "run alternating --no-save",
         "compare glgd glgd:geometry=fisher alternating --no-save",
         "games",

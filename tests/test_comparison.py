@@ -325,7 +325,7 @@ def test_the_summary_is_the_specified_text(four):
 
 
 def test_long_labels_status_and_steps_stay_within_the_line(problem):
-    spec = "glgd:game=surrogate,loss=exponential,generator=flipped,geometry=lebesgue,alpha=0.125"
+    spec = "glgd:game=exponential,generator=flipped,geometry=lebesgue,alpha=0.125,tol=1e-12"
     long = run_of(problem, steps=12_345_678, status=Status.INTERRUPTED, error=np.inf)
     text = Comparison((run_of(problem), long), ("glgd", spec), *problem).summary()
     lines = text.split("\n")

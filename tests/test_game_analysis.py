@@ -77,14 +77,14 @@ def test_the_sentence_of_the_specification():
             "ratiogan run glgd --game hinge --alpha 0.1 --max-steps 200",
         ),
         (
-            "surrogate:loss=cw,generator=zero-sum,c=0.3",
+            "cw:generator=zero-sum,c=0.3",
             "does not reach R = 1: u is the same everywhere for R < 2.33",
-            "ratiogan run glgd --game surrogate:loss=cw,generator=zero-sum,c=0.3",
+            "ratiogan run glgd --game cw:generator=zero-sum,c=0.3",
         ),
         (
-            "surrogate:loss=cw,generator=flipped,c=0.8",
+            "cw:generator=flipped,c=0.8",
             "for R > 0.25",
-            "ratiogan run glgd --game surrogate:loss=cw,generator=flipped,c=0.8",
+            "ratiogan run glgd --game cw:generator=flipped,c=0.8",
         ),
     ],
 )

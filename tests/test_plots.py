@@ -230,10 +230,10 @@ def test_a_kink_is_an_atom_of_the_curvature():
 
 
 def test_titles_of_games_have_their_number():
-    title = {name: game_title(rg.game(name)) for name in ("logit", "minimax", "surrogate:loss=cw")}
+    title = {name: game_title(rg.game(name)) for name in ("logit", "minimax", "cw")}
     assert title["minimax"] == "minimax: near R = 1 a GLGD step multiplies the error by 1 − 0.5 α."
     assert title["logit"].endswith("by 1 − α.")
-    assert "at R = 2.333 and is flat at R = 1" in title["surrogate:loss=cw"]
+    assert "at R = 2.333 and is flat at R = 1" in title["cw"]
 
 
 def test_title_is_the_finding_and_footer_the_command(descent, collapse):

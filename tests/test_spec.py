@@ -27,7 +27,7 @@ ENTRIES = {
         ("dirac:loss=gan,reg=r1", "dirac", {"loss": "gan", "reg": "r1"}),
         ("glgd:max-steps=1e3", "glgd", {"max_steps": 1000.0}),
         ("  normal : mean = 2 ", "normal ", {"mean": 2}),
-        ("surrogate:loss=0-1", "surrogate", {"loss": "0-1"}),
+        ("0-1:generator=flipped", "0-1", {"generator": "flipped"}),
         ("x:a=inf,b=1e-3,c=-.5", "x", {"a": math.inf, "b": 1e-3, "c": -0.5}),
     ],
 )

@@ -61,7 +61,8 @@ def glgd(
         The step size; "auto" is 1/(2 Phi''(1)), over max p_r in `lebesgue`: the error halves at
         every step near R = 1. In `newton` it plays no part.
     tol : float
-        Stop when max|R-1| is below. With 0 the run takes `max_steps` steps.
+        Stop when max|R-1| is below. With 0 the run takes `max_steps` steps, unless R repeats
+        itself before.
     max_steps : int
     grid, domain : optional
         The cells, where `real` and `gen` are presets.

@@ -103,12 +103,12 @@ def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
         target = min(next(s for s in steps if s > step), max_steps)
         while True:
             step += yield target - step
-            if solver.halted or step >= target or interrupted():
-                break
             now = time.perf_counter()
             if progress is not None and now - last_report > _PROGRESS_SECONDS:
                 last_report = now
                 progress(step, max_steps, *solver.progress(), now - start)
+            if solver.halted or step >= target or interrupted():
+                break
     record.reason, record.n_steps = reason, step
     record.seconds = time.perf_counter() - start
     return record

@@ -8,6 +8,7 @@ from ratiogan.solution import Prediction, Status
 
 _RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
 _RATE_STEPS = 5
+_NOTHING_LEFT = 1e-12  # max|R-1| that round-off alone can leave
 
 
 def verdict(solver, run, trace):
@@ -40,6 +41,9 @@ def verdict(solver, run, trace):
     if run.reason == "max-steps" and solver.tol == 0:
         text = f"TOOK {n} steps, as asked: max|R-1| = {error:.1e}, JSD = {trace.js[-1]:.1e}."
         return Status.CONVERGING, True, text
+    if run.reason == "stationary" and solver.tol == 0 and error < _NOTHING_LEFT:
+        text = f"TOOK {n} steps, after which R repeats itself: max|R-1| = {error:.1e}."
+        return Status.CONVERGED, True, text
     if not solver.should_converge:
         status, text = _predicted_failure(solver, trace)
         return status, True, text
