@@ -505,7 +505,9 @@ def test_the_printed_formulas_are_the_functions(spec):
     for what in ("best_response", "signal", "curvature"):
         text = row.formulas[what]
         if text.startswith("atom"):
-            size, place = map(float, re.fullmatch(r"atom ([\d.]+) at R=([\d.]+)", text).groups())
+            size, place = map(
+                float, re.fullmatch(r"atom ([\d.]+)(?: at |, )R=([\d.]+)", text).groups()
+            )
             jump = row.signal(place * 1.1) - row.signal(place * 0.9)
             np.testing.assert_allclose(size, jump, rtol=5e-3)
             continue
