@@ -247,8 +247,8 @@ class Alternating:
 
     @property
     def _collapses(self):
-        """Whether a step must end in one cell, as far as the tie rule goes."""
-        return self.ties != "split"
+        """Whether a step must end in one cell of several, as far as the tie rule goes."""
+        return self.ties != "split" and self.masses.size > 1
 
     def _stays(self):
         # Where u grows with |R-1| (least squares -1,1,0) the cell it sits on is not the worst.
@@ -295,12 +295,13 @@ class Alternating:
         if run.reason == "interrupted":
             return Status.INTERRUPTED, f"INTERRUPTED at step {n}."
         cells = trace.cell
-        if not self._collapses:
-            if np.all(trace.max_error < _AT_ONE):
-                return (
-                    Status.CONVERGED,
-                    f"STAYED AT R = 1: all {self.masses.size} cells tie, and split keeps them all.",
-                )
+        stays = cells[1] >= 0 and bool(np.all(cells[1:] == cells[1]))
+        if np.all(trace.max_error < _AT_ONE):
+            why = f"all {self.masses.size} cells tie, and split keeps them all"
+            if self.masses.size == 1:
+                why = "p_r has only one cell"
+            return Status.CONVERGED, f"STAYED AT R = 1: {why}."
+        if not self._collapses and not stays:
             least = float(trace.effective_support[1:].min())
             most = float(trace.effective_support[1:].max())
             return (
@@ -311,10 +312,12 @@ class Alternating:
         where = place_text(trace, 1, self.real.grid)
         start = (
             f"COLLAPSED at step 1: all generator mass is in 1 of {self.masses.size} cells "
-            f"({where}, where {self._least_text()})"
+            f"({where}, where {self._least_text(trace.ties[0])})"
         )
         visited = len(set(cells[1:].tolist()))
-        if visited == 1:
+        if n == 1:
+            return Status.COLLAPSED, start + "."
+        if stays:
             return Status.COLLAPSED, start + f", and stays there for {n} steps."
         # Rounded down: it must not read as if log 2 had been reached.
         low, high = (math.floor(1e4 * x(trace.js[1:])) / 1e4 for x in (np.min, np.max))
@@ -329,5 +332,7 @@ class Alternating:
             f"{start}, and from then on it hops: {n} steps, {visited} different cells, {tail}",
         )
 
-    def _least_text(self):
+    def _least_text(self, ties):
+        if ties > 1:
+            return f"u was least, as in {ties - 1} others"
         return "R was smallest" if self.game.convex else "R was nearest 1"

@@ -161,7 +161,7 @@ class GLGD:
             self.alpha, self.alpha_reason = alpha, "given"
         self.team = Team(threads, self.ratio.size)
         self.rule = self._make_rule()
-        self._history = []
+        self._history, self._look_at = [], 0
         self._max_error = math.nan
 
     def _on_support(self, values):
@@ -215,14 +215,18 @@ class GLGD:
         if row["max_error"] < self.tol or (row["max_error"] == 0 and self.tol > 0):
             return "converged"
         if row["min_ratio"] == 0 and not self._regains_cells:
-            if self._is_straight:
+            # Backtracking cannot compare costs that are infinite before and after.
+            if self._is_straight or (self.step_rule == "armijo" and math.isinf(row["cost"])):
                 return "undefined"
-            if row["grad_norm"] < _STATIONARY:
+            if row["grad_norm"] < _STATIONARY or self.rule.stationary:
                 return "uncovered"
         if self.rule.stationary:
             return "stationary"
-        if self.tol > 0 and not self.should_converge and self._has_settled(step, row):
-            return "settled"
+        if self.tol > 0 and step >= self._look_at and not self.should_converge:
+            # No more often than "auto" records: a look takes as long as the history.
+            self._look_at = step + step // 50
+            if self._has_settled(step, row):
+                return "settled"
         return None
 
     @property
@@ -301,7 +305,7 @@ class GLGD:
         schedule = loop.record_schedule(record, self.ratio.size)
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
         self.ratio = self.ratio.copy()  # a Solution handed out before stays as it is
-        self._history = []
+        self._history, self._look_at = [], 0
         compile_seconds = self.load_kernels()
         with loop.reporting(progress, "glgd", self.tol or None) as report:
             run = loop.run(

@@ -215,7 +215,7 @@ def _yes(holds):
 def _measured_rate(steps, errors, rows):
     """Geometric mean of the error's factor per step over these rows."""
     steps, errors = steps[rows], errors[rows]
-    if len(steps) < 2 or not errors[0] > 0:
+    if len(steps) < 2 or not 0 < errors[0] < math.inf:
         return math.nan
     return float((errors[-1] / errors[0]) ** (1.0 / (steps[-1] - steps[0])))
 

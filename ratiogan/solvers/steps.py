@@ -280,7 +280,13 @@ class ArmijoSteps(Rule):
                 projected = self.game.signal_at_zero > -math.inf
                 if projected:
                     candidate = self.geometry.clip(candidate)
-            admissible = projected or candidate.min() > 0 or self.game.signal_at_zero > -math.inf
+            admissible = (
+                projected
+                or candidate.min() > 0
+                or self.game.signal_at_zero > -math.inf
+                # A cell that was empty before stays so in a multiplicative step.
+                or (not self.geometry.is_linear and np.array_equal(candidate > 0, ratio > 0))
+            )
             # E[Phi] must fall by a tenth of what the slope promises (half of it is the optimum
             # of a parabola).
             wanted = row["cost"] - 0.1 * alpha * row["grad_norm"] ** 2
