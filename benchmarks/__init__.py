@@ -1,0 +1,1 @@
+"""How fast is ratiogan, beside what it replaces: ``python -m benchmarks`` (see README.md here)."""
