@@ -220,7 +220,7 @@ ALGORITHMS = _table(
 
 STATUSES = _table(
     Entry("converged", "The stopping rule was met: R = 1 within tol, or the gradient is zero."),
-    Entry("converging", "A fixed number of steps was asked for, and the error was still falling."),
+    Entry("converging", "A fixed number of steps was asked for, and taken."),
     Entry("collapsed", "All generator mass is in one cell, and stays there."),
     Entry("hopping", "All generator mass is in one cell, and it moves at every step."),
     Entry("cycle", "The iterates repeat: no step of this size gets closer."),
@@ -241,6 +241,8 @@ STYLES = _table(
     Entry("paper", "6.75 in wide, 9 pt text"),
     Entry("dark", "slide, light text on #111"),
 )
+
+FIGURE_FORMATS = ("png", "svg", "pdf")
 
 # Colour-blind safe, the same everywhere: what each colour means in every figure.
 PALETTE = {

@@ -579,8 +579,9 @@ def _options(spec, common, chosen):
     known = (*defaults, *_game_keys(game))
     _check_keys(f'"{spec.name}" with the game {game} has no', spec.options, known, "specs")
     checked = games.game(game, **parameters)
-    if isinstance(game, str) and not is_own_code(game):
-        options["game"] = checked.spec
+    if isinstance(game, str):
+        # The Game itself for own code, so that the run does not execute the file once more.
+        options["game"] = checked if is_own_code(game) else checked.spec
     if options.get("alpha", "auto") != "auto":
         options["alpha"] = check_positive("alpha", options["alpha"], fix="Or pass auto.")
     if "tol" in options:

@@ -105,14 +105,6 @@ def check_positive(name, value, fix=None):
     return number
 
 
-def check_fraction(name, value):
-    """Return `value` as a float strictly between 0 and 1, else refuse it."""
-    number = check_number(name, value)
-    if not 0 < number < 1:
-        raise InputError(f"{name} must lie between 0 and 1, got {number:g}.", argument=name)
-    return number
-
-
 def check_integer(name, value, minimum=None):
     """Return `value` as an int, at least `minimum`, else refuse it."""
     try:

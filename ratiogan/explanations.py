@@ -330,7 +330,7 @@ _STATUSES = (
     _entry(
         "status",
         "converging",
-        "A fixed number of steps was asked for (--tol 0), and the error was still falling.",
+        "A fixed number of steps was asked for (--tol 0), and taken.",
         "Not a failure: you set the length. The measured rate per step stands beside the predicted"
         " one, so the number of steps still to go can be read off.",
         "ratiogan run glgd --tol 0 --max-steps 20",

@@ -38,13 +38,16 @@ HARMONIC = 1  # a R/(1+R)
 MINIMUM = 2  # a min(b, R)
 GEOMETRIC = 3  # a sqrt(R)
 
+_2_64 = 2.0**64
+_LOG_2_64 = 64.0 * math.log(2.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Game:
     """One row of the table; make it with `game`, or from your own losses with `from_losses`.
 
-    All methods are elementwise and take arrays of any shape. E is the expectation over p_r,
-    R = p_g/p_r, logarithms are natural.
+    All methods are elementwise and take finite R >= 0: arrays of any shape, or a `Ratio`. E is the
+    expectation over p_r, R = p_g/p_r, logarithms are natural.
 
     Attributes
     ----------
@@ -152,6 +155,8 @@ class Game:
     @property
     def prediction(self):
         """Will GLGD reach R = 1? A word or two, as in `ratiogan games`."""
+        if self.falls_at_one:
+            return "NO, unstable"
         if self.has_kink:
             return "chatters" if self.convex else "not strict"
         if not self.curvature_at_one > 0:
@@ -164,6 +169,14 @@ class Game:
         if not math.isfinite(self.sup_curvature):
             return "yes, stiff"
         return "yes, slowly" if self.curvature_at_one < 0.2 else "yes"
+
+    @property
+    def falls_at_one(self):
+        """Whether u jumps down at R = 1, so that the least deviation grows."""
+        if not self.has_kink:
+            return False
+        below, above = self.signal(np.array([1.0 - 1e-7, 1.0 + 1e-7]))
+        return bool(above < below - 1e-5)
 
     @property
     def converges(self):
@@ -211,6 +224,10 @@ class Game:
         >>> bool(abs(Game.from_losses(*losses).curvature_at_one - 0.5) < 1e-10)
         True
         """
+        if name.partition(":")[0] in GAMES:
+            raise InputError(
+                f"{name} is a game of the table.", argument="name", fix="Choose another name."
+            )
         if generator_loss is None:
 
             def generator_loss(f):
@@ -267,9 +284,16 @@ def game(spec, **parameters):
     >>> float(game("minimax").best_response(1.0))
     0.5
     """
+    own = isinstance(spec, Game) or is_own_code(spec)
+    if own and parameters:
+        raise InputError(
+            f"{next(iter(parameters))} is a parameter of no game of your own.",
+            argument=next(iter(parameters)),
+            fix="Only games of the table take parameters.",
+        )
     if isinstance(spec, Game):
         return spec
-    if is_own_code(spec):
+    if own:
         return _own_game(load_object(spec), spec)
     full = resolve(spec, GAMES, "game", "ratiogan games", **parameters)
     return _BUILDERS[full.name](full)
@@ -306,7 +330,8 @@ def _own_game(thing, spec):
 
 
 def _ratios(ratio):
-    return np.asarray(ratio, dtype=np.float64)
+    # A `Ratio` stands for its values.
+    return np.asarray(getattr(ratio, "values", ratio), dtype=np.float64)
 
 
 # --- the rows ------------------------------------------------------------------------------------
@@ -823,7 +848,7 @@ def signal(code, r, a, b, c):
     if code == NON_SATURATING:
         return log1p_finite(r)
     if code == MINIMAX:
-        return -log1p(1.0 / r)
+        return -log1p_inverse(r)
     if code == MAXIMUM_LIKELIHOOD:
         return -1.0 / r
     if code == LOGIT:
@@ -838,6 +863,14 @@ def signal(code, r, a, b, c):
     if code == INVERSE_ROOT:
         return -1.0 / np.sqrt(r)
     return np.sqrt(r)
+
+
+@jit
+def log1p_inverse(r):
+    """log(1 + 1/r), also for subnormal r, whose inverse overflows."""
+    tiny = r < 1e-300
+    scaled = log1p(1.0 / (r * _2_64 if tiny else r))
+    return scaled + _LOG_2_64 if tiny else scaled
 
 
 @jit
@@ -899,7 +932,7 @@ def curvature(code, r, a, b, c):
 def discriminator_cost(code, r, a, b, c):
     """l_r(f*(r)) + r l_g(f*(r))."""
     if code == CROSS_ENTROPY:
-        return log1p(r) + r * log1p(1.0 / r if r != 0.0 else 0.0)
+        return log1p(r) + r * log1p_inverse(r if r != 0.0 else 1.0)
     if code == HARMONIC:
         return a * (r / (1.0 + r))
     if code == MINIMUM:

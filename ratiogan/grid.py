@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ratiogan._jit import jit
-from ratiogan.errors import InputError, InputTypeError, check_integer, check_number
+from ratiogan.errors import InputError, InputTypeError, check_choice, check_integer, check_number
 
 KINDS = ("regular", "uneven", "counts", "categories")
 MAX_COUNTS = 10_000  # cells of a counting axis that `Grid.pooled` makes of its own accord
@@ -147,7 +147,8 @@ class Grid:
     ------
     InputError
         If there are more than 3 axes, fewer than 2 cells, more cells than the memory of this
-        machine can serve, or edges that do not increase or are not finite.
+        machine can serve, edges that do not increase or are not finite, or kinds or levels that
+        do not fit the edges.
 
     Examples
     --------
@@ -166,10 +167,12 @@ class Grid:
             )
         edges = [_checked_edges(axis_edges, number) for number, axis_edges in enumerate(edges)]
         names = _axis_names(names, len(edges))
-        kinds = (None,) * len(edges) if kinds is None else kinds
-        levels = ((),) * len(edges) if levels is None else levels
+        kinds = (kinds,) if isinstance(kinds, str) else kinds
+        kinds = _one_per_axis("kinds", kinds, None, len(edges))
+        levels = _one_per_axis("levels", levels, (), len(edges))
+        levels = [tuple(axis_levels or ()) for axis_levels in levels]
         self._set_axes(
-            Axis(name, kind or _kind(e), e, tuple(axis_levels or ()))
+            Axis(name, _checked_kind(kind, e, axis_levels), e, axis_levels)
             for name, kind, e, axis_levels in zip(names, kinds, edges, levels, strict=True)
         )
 
@@ -750,6 +753,46 @@ def _kind(edges):
     width = (edges[-1] - edges[0]) / (edges.size - 1)
     slack = 8 * np.spacing(max(abs(edges[0]), abs(edges[-1])))
     return "regular" if np.max(np.abs(np.diff(edges) - width)) <= slack else "uneven"
+
+
+def _one_per_axis(name, values, default, count):
+    if values is None:
+        return (default,) * count
+    values = tuple(values)
+    if len(values) != count:
+        raise InputError(
+            f"{name} must have one entry per axis, got {len(values)} for "
+            f"{count} {'axis' if count == 1 else 'axes'}.",
+            argument=name,
+        )
+    return values
+
+
+def _checked_kind(kind, edges, levels):
+    """The kind of an axis: found from the spacing if not given, else checked against the edges."""
+    kind = _kind(edges) if kind is None else check_choice("kinds", kind, KINDS)
+    if kind == "regular" and _kind(edges) != "regular":
+        raise InputError(
+            "kinds says regular, but the widths of the cells differ.",
+            argument="kinds",
+            fix="Say uneven, or leave kinds out.",
+        )
+    if kind in ("counts", "categories"):
+        first = -0.5 if kind == "categories" else np.floor(edges[0]) + 0.5
+        if not np.array_equal(edges, first + np.arange(edges.size)):
+            raise InputError(
+                f"kinds says {kind}, but the edges are not one apart, half-way between integers.",
+                argument="kinds",
+                fix=f"Pass edges {first:g}, {first + 1:g}, ...",
+            )
+    if len(levels) != (edges.size - 1 if kind == "categories" else 0):
+        wanted = _plural(edges.size - 1, "level") if kind == "categories" else "none"
+        raise InputError(
+            f"an axis of {kind} with {_plural(edges.size - 1, 'cell')} needs "
+            f"{wanted}, got {len(levels)}.",
+            argument="levels",
+        )
+    return kind
 
 
 def _per_axis(name, value, shape):

@@ -285,7 +285,11 @@ def resolved(name, **parameters):
 
 def label(spec):
     """The canonical text of a resolved preset, without what does not shape the distribution."""
-    shape = {k: v for k, v in spec.options.items() if k != "n" and v not in ((), "none")}
+    shape = {
+        key: value
+        for key, value in spec.options.items()
+        if key != "n" and not (isinstance(value, (tuple, str)) and value in ((), "none"))
+    }
     return str(Spec(spec.name, shape))
 
 

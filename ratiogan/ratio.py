@@ -14,6 +14,8 @@ from ratiogan.catalogue import GEOMETRIES
 from ratiogan.distribution import Distribution, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
 
+_ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
+
 
 @dataclass(frozen=True, eq=False)
 class Ratio:
@@ -191,9 +193,15 @@ class Geometry:
         return d - self.mean(d) / self.mean(along) * along
 
     def step(self, ratio, u, alpha):
-        """One unconstrained step of size `alpha` along minus the projected gradient."""
+        """A step of size `alpha` along minus the projected gradient; it may leave R >= 0.
+
+        Where round-off (less than 1e-9) moved E[R], a common factor brings it back to 1: it does
+        not add up, and small cells keep their digits.
+        """
         if self.is_linear:
-            return ratio - alpha * self.project(self.gradient(u, ratio), ratio)
+            moved = ratio - alpha * self.project(self.gradient(u, ratio), ratio)
+            drift = self.mean(moved) - 1.0
+            return moved / (1.0 + drift) if abs(drift) < _ROUND_OFF else moved
         with np.errstate(invalid="ignore", over="ignore"):
             grown = ratio * np.exp(-alpha * self.gradient(u, ratio))
             grown[ratio == 0] = 0.0  # an empty cell stays empty, also where u = -inf

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import os
 import re
 import shlex
@@ -754,3 +755,62 @@ def test_warnings_go_to_stderr(call):
     job.quiet = True
     output.warn(["a"], job)
     assert call("--version")[2] == ""
+
+
+# ---- one folder, one file, one execution ---------------------------------------------------------
+
+
+def test_a_run_replaces_an_earlier_comparison(call):
+    assert call("compare glgd glgd:geometry=fisher --grid 16 --no-plot -o d")[0] == 0
+    assert call("run glgd --game minimax --grid 16 --no-plot -o d --force")[0] == 0
+    assert "comparison.json" not in written("d")
+    code, out, _ = call("plot d")
+    assert code == 0 and "glgd:geometry=fisher" not in out
+
+
+def test_a_foreign_comparison_json_is_kept(call, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "comparison.json").write_text("[1]")
+    assert call("run glgd --grid 16 --no-plot -o d --force")[0] == 0
+    assert (tmp_path / "d" / "comparison.json").read_text() == "[1]"
+
+
+def test_animation_and_report_need_two_files(call):
+    code, _, err = call("run glgd --animate a.html --html ./a.html")
+    assert code == 2 and "--animate and --html both name ./a.html" in err
+    assert written(".") == []
+
+
+@pytest.mark.parametrize("given, threads", [("", None), ("--threads 1", 1)])
+def test_json_says_only_threads_that_were_asked_for(call, given, threads):
+    for command in ("run glgd --grid 16 --no-save", "list games"):
+        out = call(f"{command} --json {given}")[1]
+        assert json.loads(out)["timing"]["threads"] == threads
+
+
+def test_a_grid_file_with_two_kinds_for_one_axis(call):
+    np.savez("e.npz", edges_0=np.linspace(-4, 4, 9), kinds=["regular", "regular"])
+    code, _, err = call("run glgd --grid e.npz --no-save")
+    assert code == 2 and "kinds must have one entry per axis, got 2 for 1 axis" in err
+
+
+def test_own_code_runs_once(call, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\n"
+        "with open('log', 'a') as log: log.write('x')\n"
+        "GAME = {'loss_real': lambda f: -np.log(f), 'loss_gen': lambda f: -np.log1p(-f)}\n"
+    )
+    _, out, _ = call("run glgd --game own.py:GAME --grid 16 --max-steps 2 --no-save")
+    assert "game  own.py:GAME" in out
+    assert (tmp_path / "log").read_text() == "x"
+
+
+@pytest.mark.parametrize("typed, wanted", [("", 1e-10), ("--tol 1e-3", 1e-3), ("--tol 0", None)])
+def test_progress_heads_for_the_tolerance(call, monkeypatch, typed, wanted):
+    from ratiogan.cli import run
+
+    seen = []
+    progress_of = run.progress_of
+    monkeypatch.setattr(run, "progress_of", lambda *a: seen.append(a[2]) or progress_of(*a))
+    call(f"run glgd --grid 16 --max-steps 2 --no-save {typed}")
+    assert seen == [wanted]

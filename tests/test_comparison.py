@@ -208,7 +208,7 @@ def test_games_of_ones_own(tmp_path):
     path = tmp_path / "my_gan.py"
     path.write_text("from ratiogan import games\nloss = games.game('minimax')\n")
     for name in (f"glgd:game={path}:loss", f"glgd:alpha=1,game={path}:loss"):
-        assert options(name)["game"] == f"{path}:loss"
+        assert options(name)["game"].spec == f"{path}:loss"
     game = games.game("minimax")
     assert options("glgd", game=game)["game"] is game
     assert labels("glgd", sweep={"game": [game]}) == ["glgd:game=minimax"]
@@ -494,3 +494,15 @@ def test_an_index_that_lacks_a_run_or_leads_elsewhere_is_refused(four, tmp_path)
     index["runs"][1]["file"] = "../../etc/run-01.npz"
     (tmp_path / "comparison.json").write_text(json.dumps(index))
     assert load_comparison(tmp_path).runs[1] == four.runs[0]
+
+
+def test_own_code_is_executed_once_per_spec(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\n"
+        f"with open({str(tmp_path / 'log')!r}, 'a') as log: log.write('x')\n"
+        "GAME = {'loss_real': lambda f: -np.log(f), 'loss_gen': lambda f: -np.log1p(-f)}\n"
+    )
+    spec = f"{tmp_path / 'own.py'}:GAME"
+    found = compare("glgd", game=spec, grid=16, max_steps=2)
+    assert (tmp_path / "log").read_text() == "x"
+    assert found.runs[0].options["game"] == spec

@@ -303,3 +303,26 @@ def test_pooled_levels_are_categories():
 def test_refused_pooled_grids(arguments, message):
     with pytest.raises(InputError, match=message):
         Grid.pooled(*arguments)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"kinds": ["regular", "counts"]}, "kinds must have one entry per axis, got 2 for 1 axis"),
+        ({"levels": [(), ()]}, "levels must have one entry per axis, got 2"),
+        ({"kinds": ["even"]}, "kinds must be one of regular, uneven, counts, categories"),
+        ({"kinds": ["regular"]}, "kinds says regular, but the widths of the cells differ"),
+        ({"kinds": ["counts"]}, "kinds says counts, but the edges are not one apart"),
+        ({"kinds": ["uneven"], "levels": [("a", "b")]}, "needs none, got 2"),
+    ],
+)
+def test_kinds_and_levels_fit_the_edges(options, message):
+    with pytest.raises(InputError, match=message):
+        Grid([[0.0, 1.0, 3.0]], **options)
+
+
+def test_categories_need_their_levels():
+    edges = [[-0.5, 0.5, 1.5]]
+    assert Grid(edges, kinds="categories", levels=[("a", "b")]).axes[0].levels == ("a", "b")
+    with pytest.raises(InputError, match="needs 2 levels, got 0"):
+        Grid(edges, kinds="categories")

@@ -480,3 +480,48 @@ def test_labels_of_runs_drop_what_is_common():
 
 def test_runs_keep_their_own_look_up_to_many():
     assert len(set(map(str, run_colours(21)))) == 21
+
+
+@pytest.mark.parametrize("solve", [rg.glgd, rg.alternating])
+def test_a_run_of_a_game_from_losses_can_be_drawn(solve, tmp_path):
+    own = rg.Game.from_losses(lambda f: -np.log(f), lambda f: -np.log1p(-f))
+    run = solve(game=own, grid=32, max_steps=3)
+    panel = run.plot().axes[2 if solve is rg.glgd else 1]
+    final = panel.lines[-1].get_ydata()
+    assert np.nanmax(final) == pytest.approx(np.nanmax(run.discriminator))
+    assert "<img" in run._repr_html_()
+    run.animate(tmp_path / "own.html")
+    assert (tmp_path / "own.html").stat().st_size > 0
+
+
+def test_the_name_of_negative_curvature_is_clear_of_the_lines():
+    figure = plots.game_figure(rg.game("least-squares:a=-1,b=1,c=0"))
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    [label] = [text for text in ax.texts if text.get_gid() == "Phi'' < 0"]
+    box = label.get_window_extent()
+    for line in ax.lines:
+        if len(line.get_xdata()) == 2 and line.get_ydata()[0] != line.get_ydata()[1]:
+            continue  # R = 1
+        points = line.get_transform().transform(line.get_xydata())
+        x = np.linspace(box.x0, box.x1, 50)
+        y = np.interp(x, points[:, 0], points[:, 1], left=np.nan, right=np.nan)
+        assert not np.any((y > box.y0) & (y < box.y1))
+
+
+def test_labels_leave_crowded_densities_for_the_margin():
+    grid = rg.Grid.counts(0, 30)
+    run = rg.glgd(real=rg.preset("poisson", grid, rate=1), gen=rg.preset("poisson", grid, rate=2))
+    figure = run.plot()
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    [labels] = [child for child in ax.get_children() if isinstance(child, LineLabels)]
+    assert all(text.get_window_extent().x0 > ax.bbox.x1 for text in labels.texts)
+    assert not unreadable(figure)
+
+
+def test_figure_and_text_name_the_same_place():
+    run = rg.alternating(ties="first", max_steps=3)
+    [said] = [text for text in words(run.plot()) if "argmax f: " in text]
+    place = said.partition(" at ")[2].replace("\u2212", "-")
+    assert place.startswith("y = ") and place in run.summary()

@@ -218,8 +218,6 @@ def test_check_positive_takes_numbers_in_any_form(value):
         (errors.check_positive, "x", r"alpha must be a number, got 'x'"),
         (errors.check_positive, None, r"alpha must be a number, got None"),
         (errors.check_number, math.inf, r"alpha must be finite, got inf"),
-        (errors.check_fraction, 1, r"alpha must lie between 0 and 1, got 1"),
-        (errors.check_fraction, 0.0, r"alpha must lie between 0 and 1, got 0"),
         (errors.check_integer, 1.5, r"alpha must be a whole number, got 1.5"),
         (errors.check_integer, "3", r"alpha must be a whole number, got '3'"),
     ],
@@ -234,7 +232,6 @@ def test_more_checks():
     assert errors.check_integer("n", np.int64(3), minimum=3) == 3
     with pytest.raises(InputError, match=r"n must be at least 1, got 0"):
         errors.check_integer("n", 0, minimum=1)
-    assert errors.check_fraction("level", "0.95") == 0.95
     assert errors.check_choice("step", "newton", ("newton", "armijo")) == "newton"
     with pytest.raises(
         InputError, match=r"step must be one of newton, armijo, got 'newtn'. Nearest"

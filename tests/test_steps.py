@@ -141,7 +141,8 @@ def test_the_mass_survives_steps_of_any_size(geometry, alpha):
 def test_a_step_too_large_for_doubles_ends_the_run():
     for geometry in ("reference", "fisher", "logits"):
         solution = glgd(geometry=geometry, alpha=1.7e308, grid=64)
-        assert solution.status.value == "diverged" and not solution.as_predicted
+        # alpha Phi''(1) is far above 2: that it diverges is what theory predicts.
+        assert solution.status.value == "diverged" and solution.as_predicted
         assert "R is not finite. Take alpha below 1.7e+308" in solution.finding
 
 
@@ -399,6 +400,11 @@ def test_newton_says_where_it_has_no_step():
         assert "R = 0 in 2 of 10 cells (20% of p_r)" in solution.finding
         assert "Take --step constant" in solution.finding
     assert glgd(*start, step="newton").status.value == "converged"  # Phi''(0) = 1
+    # A signal without any curvature leaves none either.
+    for r in ([1.0, 1.0], [0.5, 1.5]):
+        for spec in ("hinge", "0-1", "cw:c=0.3"):
+            solution = glgd(*pair(np.full(2, 0.5), np.array(r)), spec, step="newton", tol=0)
+            np.testing.assert_array_equal(solution.ratio, r)
 
 
 # --- Armijo --------------------------------------------------------------------------------------

@@ -4,12 +4,11 @@ import os
 
 import click
 
+from ratiogan.catalogue import FIGURE_FORMATS
 from ratiogan.cli.frame import command
 from ratiogan.cli.output import Report, again
 from ratiogan.cli.saving import check_file, newest_run
 from ratiogan.errors import InputError
-
-FIGURE_FORMATS = ("png", "svg", "pdf")
 
 
 class RunPath(click.ParamType):

@@ -7,7 +7,7 @@ import click
 from ratiogan import catalogue
 from ratiogan.cli.frame import command
 from ratiogan.cli.options import Choice, complete
-from ratiogan.cli.output import Report
+from ratiogan.cli.output import Report, labelled
 from ratiogan.errors import InputError, nearest
 from ratiogan.spec import format_value
 
@@ -81,8 +81,8 @@ def _explanation_lines(entry):
 
     lines = []
     if entry.printed:
-        lines += _labelled("as printed", wrap(entry.printed))
-        lines += _labelled("in truth", wrap(entry.statement))
+        lines += labelled("as printed", wrap(entry.printed), 12)
+        lines += labelled("in truth", wrap(entry.statement), 12)
     else:
         lines += wrap(entry.statement).split("\n")
     lines += ["", *wrap(entry.argument).split("\n"), ""]
@@ -91,16 +91,11 @@ def _explanation_lines(entry):
         for key, value in parameters.defaults.items():
             lines.append(f"  {f'{key}={_value(value)}':24}{parameters.help.get(key, '')}".rstrip())
         lines.append("")
-    lines += _labelled("see it", entry.command)
-    lines += _labelled("source", wrap(entry.source, 95))
+    lines += labelled("see it", entry.command, 12)
+    lines += labelled("source", wrap(entry.source, 95), 12)
     if entry.related:
-        lines += _labelled("related", wrap(", ".join(entry.related), 95))
+        lines += labelled("related", wrap(", ".join(entry.related), 95), 12)
     return lines
-
-
-def _labelled(label, text):
-    """Lines with a label before the first."""
-    return [f"{label if i == 0 else '':12}{line}" for i, line in enumerate(text.split("\n"))]
 
 
 def _entry_of(name):

@@ -325,7 +325,7 @@ OPTIONS = {
     "figure-format": _option(
         "Results",
         "--figure-format",
-        type=Choice(("png", "svg", "pdf")),
+        type=Choice(catalogue.FIGURE_FORMATS),
         help="Format of the figure. Default: png.",
     ),
     "animate": _option(

@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass, field
 
 SCHEMA_VERSION = 1
-WIDTH = 120
 
 
 @dataclass
@@ -73,7 +72,7 @@ def envelope(report, job):
         "exit_code": report.exit_code,
         "warnings": list(report.warnings),
         "files": report.files,
-        "timing": {**timing, "threads": timing.get("threads", job.threads or 1)},
+        "timing": {**timing, "threads": timing.get("threads", job.threads)},
         **report.extra,
     }
 
@@ -85,6 +84,11 @@ def dump(value):
     from ratiogan.text import jsonable
 
     return json.dumps(jsonable(value), indent=2, allow_nan=False) + "\n"
+
+
+def labelled(label, text, width):
+    """Lines of `width` columns for a label, which stands before the first, and the text."""
+    return [f"{label if i == 0 else '':{width}}{line}" for i, line in enumerate(text.split("\n"))]
 
 
 def again(job):

@@ -4,9 +4,10 @@ import click
 
 from ratiogan.cli.frame import LazyGroup, command
 from ratiogan.cli.options import ALGORITHM_TYPE, PROBLEM, RESULTS
-from ratiogan.cli.output import WIDTH, Report, progress_of, write
-from ratiogan.cli.saving import Results
+from ratiogan.cli.output import Report, progress_of, write
+from ratiogan.cli.saving import Results, forget_comparison
 from ratiogan.errors import InputError
+from ratiogan.spec import is_own_code
 
 # algorithm: (module:function, heading of --help, what it does)
 ALGORITHMS = {
@@ -55,7 +56,9 @@ def glgd(job, **options):
     problem = _read_problem(options)
     import ratiogan
 
-    with progress_of(job, "glgd", options["tol"] or 1e-10) as progress:
+    tol = options["tol"]
+    # With tol 0 there is no error to head for: the steps themselves are counted.
+    with progress_of(job, "glgd", 1e-10 if tol is None else tol or None) as progress:
         solution = ratiogan.glgd(
             real=problem.real,
             gen=problem.gen,
@@ -172,6 +175,7 @@ def _report_run(job, results, problem, solution):
         return plots.figure(solution, style=style, command=command)
 
     def store(folder, command):
+        forget_comparison(folder)
         solution.save(folder, command)
         return {"run": "run.npz"}
 
@@ -188,7 +192,7 @@ def _report_run(job, results, problem, solution):
 
 
 def _timing(job, seconds, compile_seconds):
-    return {"seconds": seconds, "compile_seconds": compile_seconds, "threads": job.threads or 1}
+    return {"seconds": seconds, "compile_seconds": compile_seconds, "threads": job.threads}
 
 
 def _settings(solution):
@@ -198,10 +202,11 @@ def _settings(solution):
     if solution.algorithm == "alternating":
         return [f"{game}     ties {options['ties']}"]
     from ratiogan import games
+    from ratiogan.text import WIDTH
 
-    loss = games.game(options["game"]).formulas.get("generator_loss")
-    if loss and loss != "yours":
-        game += f", u = {loss}"
+    if not is_own_code(options["game"]):  # a user's file is not run again for a header
+        loss = games.game(options["game"]).formulas.get("generator_loss")
+        game += f", u = {loss}" if loss else ""
     geometry = options["geometry"]
     parts = [
         game,

@@ -165,6 +165,26 @@ def check_writable(path, fix, argument="out"):
         )
 
 
+def _same_file(one, other):
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def forget_comparison(folder):
+    """Remove the index of an earlier comparison, so that the folder is a single run's."""
+    import json
+
+    from ratiogan.comparison import INDEX_FILE
+
+    index = os.path.join(folder, INDEX_FILE)
+    try:
+        with open(index, encoding="utf-8") as file:
+            ours = json.load(file)["schema"] == "ratiogan-comparison"
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if ours:
+        os.unlink(index)
+
+
 class Results:
     """Everything one command writes, checked at once and written in a fixed order.
 
@@ -202,6 +222,12 @@ class Results:
             check_file(self.animation, "--animate", ("gif", "html"), self.force)
         if self.page is not None:
             check_file(self.page, "--html", ("html",), self.force)
+            if self.animation is not None and _same_file(self.animation, self.page):
+                raise InputError(
+                    f"--animate and --html both name {self.page}.",
+                    argument="html",
+                    fix="Choose another --html.",
+                )
         wanted = not self.no_save and (out is not None or stem is not None)
         self.folder = Folder(out, stem, self.force) if wanted else None
 

@@ -5,7 +5,7 @@ import click
 from ratiogan import catalogue
 from ratiogan.cli.frame import command
 from ratiogan.cli.options import GAME_TYPE
-from ratiogan.cli.output import Report
+from ratiogan.cli.output import Report, labelled
 from ratiogan.cli.saving import Results
 
 CHECK_LIMIT = 1e-6  # what `games.check` stays below for a correct row
@@ -139,11 +139,11 @@ def _report_game(job, results, spec, table):
             "",
             *_value_lines(found),
             "",
-            *_labelled("Phi''(1)", _fraction(found.curvature_at_one)),
-            *_labelled("Phi'' > 0", _convex_text(found)),
-            *_labelled("E[Phi] is", game.formulas["cost_is"]),
-            *_labelled("factor per step", _rate_text(found)),
-            *_labelled("checked", f"numerically against the losses: max error {error:.1e}"),
+            *labelled("Phi''(1)", _fraction(found.curvature_at_one), 17),
+            *labelled("Phi'' > 0", _convex_text(found), 17),
+            *labelled("E[Phi] is", game.formulas["cost_is"], 17),
+            *labelled("factor per step", _rate_text(found), 17),
+            *labelled("checked", f"numerically against the losses: max error {error:.1e}", 17),
             "",
             *_wrapped(found.sentence),
             f"test it: {found.command}",
@@ -166,17 +166,13 @@ def _report_game(job, results, spec, table):
 def _loss_lines(game):
     formulas = game.formulas
     return [
-        *_labelled("discriminator", f"l_r(f) = {formulas['loss_real']} on real data"),
-        *_labelled("", f"l_g(f) = {formulas['loss_gen']} on generated data"),
-        *_labelled("generator", f"u(f) = {formulas['generator_loss']} on its own data"),
-        *_labelled("best response", f"f*(R) = {formulas['best_response']}, in {game.domain}"),
-        *_labelled("signal", f"u(f*(R)) = Phi'(R) = {formulas['signal']}"),
-        *_labelled("curvature", f"Phi''(R) = {formulas['curvature']}"),
+        *labelled("discriminator", f"l_r(f) = {formulas['loss_real']} on real data", 17),
+        *labelled("", f"l_g(f) = {formulas['loss_gen']} on generated data", 17),
+        *labelled("generator", f"u(f) = {formulas['generator_loss']} on its own data", 17),
+        *labelled("best response", f"f*(R) = {formulas['best_response']}, in {game.domain}", 17),
+        *labelled("signal", f"u(f*(R)) = Phi'(R) = {formulas['signal']}", 17),
+        *labelled("curvature", f"Phi''(R) = {formulas['curvature']}", 17),
     ]
-
-
-def _labelled(label, text):
-    return [f"{label:17}{text}"]
 
 
 def _value_lines(found):

@@ -18,6 +18,7 @@ from ratiogan.plots.fields import (
 )
 from ratiogan.plots.labels import LineLabels
 from ratiogan.plots.look import dress, fraction, label_height, log_axis, mix, new_axes, whole_steps
+from ratiogan.trace import place_text
 
 NEXT = "next: all mass goes here"
 
@@ -57,16 +58,6 @@ def first_place(solution):
     where = places(solution)
     found = np.flatnonzero(np.isfinite(where[:, 0]))
     return where[found[0]] if found.size else None
-
-
-def place_text(grid, place):
-    """A place as it is said: y = -2.28, colour = red, or (-1.41, 1.41)."""
-    axis = grid.axes[0]
-    if axis.kind == "categories":
-        return f"{axis_name(grid)} = {axis.levels[round(place[0])]}"
-    if len(place) == 1:
-        return f"{axis_name(grid)} = {place[0]:.3g}".replace("-", "\u2212")
-    return f"({', '.join(f'{value:.2f}' for value in place)})".replace("-", "\u2212")
 
 
 def plot_target(solution, ax=None, style=None, letter="a"):
@@ -188,9 +179,13 @@ def plot_response(solution, ax=None, style=None, letter="b"):
         )  # fmt: skip
         # For other games than cross-entropy the generator's choice need not be argmax f.
         name = "argmax f" if values[at] >= finite.max() * (1 - 1e-12) else "argmin u(f)"
+        row = int(np.argmax(np.asarray(solution.trace.cell) >= 0))
+        said = place_text(solution.trace, row, grid)
+        if grid.axes[0].kind != "categories":
+            said = said.replace("-", "\u2212")
         left = place[0] - x[0] < (x[-1] - x[0]) / 2
         ax.annotate(
-            f"{name}: f = {values[at]:.3g} at {place_text(grid, place)}", (place[0], 0.99),
+            f"{name}: f = {values[at]:.3g} at {said}", (place[0], 0.99),
             xycoords=ax.get_xaxis_transform(), xytext=((0.4 if left else -0.4) * look.text, 0),
             textcoords="offset points", ha="left" if left else "right", va="top",
             fontsize=look.text, color=look.ink,

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.patches import Polygon
 
+from ratiogan.catalogue import GAMES
 from ratiogan.plots.fields import (
     axis_name,
     density_norm,
@@ -114,7 +115,9 @@ def plot_densities(solution, ax=None, style=None, letter="a"):
     # Label where the lines are furthest apart.
     apart = np.ptp(rows, axis=0)
     place = int(np.argmax(apart if apart.any() else real))
-    labels = LineLabels(ax, look, join=True)
+    # Where most of the axis is empty the words would cover the lines: they go into the margin.
+    tall = np.max([real, *rows], axis=0) > 0.1 * top_of(real, rows)
+    labels = LineLabels(ax, look, join=True, keys=tall.mean() < 0.4)
     _family(ax, look, grid, steps[chosen], rows, look.colour("gen"), labels, place, "$p_g$, step ")
     label_real(ax, look, grid, real, avoid=grid.centres[0][place])
     return ax
@@ -197,12 +200,12 @@ def _one(ax, look, value):
 
 
 def responses(solution, ratios):
-    """f*(R) of the run's game for each of `ratios`; None if the game is someone's own code.
+    """f*(R) of the run's game for each of `ratios`; None if the game is someone's own.
 
-    The file of an own game is not run again only to draw a figure.
+    Its losses are not kept with the run, and a file is not run again only to draw a figure.
     """
-    spec = solution.options.get("game", "non-saturating")
-    if is_own_code(spec):
+    spec = str(solution.options.get("game", "non-saturating"))
+    if is_own_code(spec) or spec.partition(":")[0] not in GAMES:
         return None
     from ratiogan.games import game
 

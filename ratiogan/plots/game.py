@@ -143,13 +143,34 @@ def _shade(ax, look, ratio, values, curvature):
         )  # fmt: skip
     start, stop = max(spans, key=lambda span: span[1] - span[0])
     middle = (start + stop) // 2
-    low, high = ax.get_ylim()
-    below = not values[middle] < (low + high) / 2
     ax.text(
-        ratio[middle], 0.03 if below else 0.97, "Φ'' < 0", transform=ax.get_xaxis_transform(),
-        ha="center", va="bottom" if below else "top", fontsize=look.text,
+        ratio[middle], _clear_height(ax, look, ratio, values, middle), "Φ'' < 0",
+        transform=ax.get_xaxis_transform(), ha="center", va="center", fontsize=look.text,
         color=look.words(REPELS), gid="Phi'' < 0",
     )  # fmt: skip
+
+
+def _clear_height(ax, look, ratio, values, middle):
+    """Where words at `ratio[middle]` are clear of the line and of zero, in heights of the axes.
+
+    At the bottom or the top, whichever is further from the line, else as near to it as can be.
+    """
+    box = ax.get_window_extent()
+    em = look.text * ax.figure.dpi / 72
+    height = 1.3 * em / box.height
+    reach = 2.5 * em / box.width * np.log(HIGH / LOW)
+    near = np.abs(np.log(ratio / ratio[middle])) < reach
+    lines = np.append(values[near], [] if ax.get_yscale() == "log" else [0.0])
+    points = ax.transData.transform(np.column_stack([np.ones(lines.size), lines]))
+    taken = ax.transAxes.inverted().transform(points)[:, 1]
+    taken = taken[np.isfinite(taken)]
+    places = np.linspace(0.03 + height / 2, 0.97 - height / 2, 40)
+    low, high = ax.get_ylim()
+    if values[middle] < (low + high) / 2:
+        places = places[::-1]
+    gaps = np.abs(places[:, None] - taken).min(axis=1, initial=np.inf)
+    clear = np.flatnonzero(gaps > 0.6 * height)
+    return places[clear[0] if clear.size else np.argmax(gaps)]
 
 
 def _mark(ax, look, value, colour):

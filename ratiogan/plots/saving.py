@@ -5,11 +5,10 @@ import os
 
 import matplotlib
 
+from ratiogan.catalogue import FIGURE_FORMATS
 from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
 from ratiogan.plots.look import command_text, version
-
-FORMATS = ("png", "svg", "pdf")
 
 
 def figure_bytes(figure, suffix, command=None):
@@ -32,7 +31,7 @@ def figure_bytes(figure, suffix, command=None):
     InputError
         For any other suffix.
     """
-    if suffix not in FORMATS:
+    if suffix not in FIGURE_FORMATS:
         raise InputError(
             f'a figure must be png, svg or pdf, got "{suffix}".',
             argument="path",

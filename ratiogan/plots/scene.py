@@ -400,7 +400,8 @@ def _collapse_maps(solution, look, coarse, fields, where, rows, following):
     target["dotname"] = NEXT
     answers = responses(solution, fields)
     if answers is None:
-        answers = [coarse.masses(np.nan_to_num(solution.discriminator))] * len(fields)
+        sums = coarse.masses(np.ones(grid.shape))
+        answers = [coarse.masses(np.nan_to_num(solution.discriminator)) / sums] * len(fields)
     finite = np.concatenate([row[np.isfinite(row)] for row in answers])
     low, high = min(finite.min(initial=0), 0), max(finite.max(initial=0), 1e-9)
     best = _map(

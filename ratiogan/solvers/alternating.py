@@ -114,8 +114,13 @@ class Alternating:
         self._cells = np.flatnonzero(self.real.mass.reshape(-1) > 0)
         self.masses = self.real.mass.reshape(-1)[self._cells]
         self.geometry = Geometry("reference", self.masses)
-        self.ratio = start.values.reshape(-1)[self._cells]
+        self._start = start.values.reshape(-1)[self._cells]
         self.halted = False
+        self._restart()
+
+    def _restart(self):
+        """Begin at p_g again."""
+        self.ratio = self._start
         self._respond()
 
     def _respond(self):
@@ -177,6 +182,7 @@ class Alternating:
 
     def iter_states(self, max_steps=None):
         """Yield (step, R on the grid) at step 0, 1, 2, .."""
+        self._restart()
         yield 0, self.state()
         for step in range(1, (self.max_steps if max_steps is None else max_steps) + 1):
             self.advance(1)
@@ -190,6 +196,7 @@ class Alternating:
         Solution
         """
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
+        self._restart()
         contrast = self._glgd_supports()
         with loop.reporting(progress, "alternating") as report:
             run = loop.run(
@@ -250,10 +257,6 @@ class Alternating:
         """Whether a step must end in one cell of several, as far as the tie rule goes."""
         return self.ties != "split" and self.masses.size > 1
 
-    def _stays(self):
-        # Where u grows with |R-1| (least squares -1,1,0) the cell it sits on is not the worst.
-        return not self.game.convex and not self.game.has_kink
-
     def _as_predicted(self, trace):
         if not self._collapses or len(trace) < 2:
             return True
@@ -276,17 +279,16 @@ class Alternating:
                         "next point avoids the present one", "always", f"{moved} of {steps} steps"
                     )
                 )
-        reached = np.flatnonzero(at_one)
-        starts_there = bool(at_one[0])
-        predicted = "stays there" if starts_there and not self._collapses else "never"
-        if starts_there:
-            measured = "stays there" if at_one.all() else f"left at step {int(np.argmin(at_one))}"
-            name = "from R = 1"
-            predicted = "stays there" if not self._collapses else "leaves at step 1"
-            measured = measured if measured == "stays there" else "leaves at step 1"
+        if at_one[0]:
+            name, predicted = "from R = 1", "leaves at step 1" if self._collapses else "stays there"
+            left = np.flatnonzero(~at_one)
+            measured = f"leaves at step {left[0]}" if left.size else "stays there"
         else:
-            name = "R = 1 is reached"
-            measured = f"never in {steps} steps" if not reached.size else f"at step {reached[0]}"
+            # Where u is flat around R = 1 (cost-weighted), split can tie everywhere.
+            flat = self.game.has_kink and not self.game.convex and not self._collapses
+            name, predicted = "R = 1 is reached", "possible" if flat else "never"
+            reached = np.flatnonzero(at_one)
+            measured = f"at step {reached[0]}" if reached.size else f"never in {steps} steps"
         rows.append(Prediction(name, predicted, measured))
         return tuple(rows)
 
@@ -301,6 +303,12 @@ class Alternating:
             if self.masses.size == 1:
                 why = "p_r has only one cell"
             return Status.CONVERGED, f"STAYED AT R = 1: {why}."
+        if trace.max_error[-1] < _AT_ONE:
+            first = int(np.argmax(trace.max_error < _AT_ONE))
+            return (
+                Status.CONVERGED,
+                f"REACHED R = 1 at step {first}: all cells tie in u, and split keeps them all.",
+            )
         if not self._collapses and not stays:
             least = float(trace.effective_support[1:].min())
             most = float(trace.effective_support[1:].max())

@@ -42,7 +42,8 @@ def glgd_batch(
     record : "log", "auto", "all" or int
         Which steps to record; "log" is the powers of 2. Snapshots are not kept.
     threads : int, optional
-        The rows are shared among at most so many; by default all cores.
+        The rows are shared among at most so many; by default all cores above some 400,000 cells
+        in all.
 
     Returns
     -------
@@ -76,7 +77,6 @@ def glgd_batch(
         )
         for row in _rows(real=real, gen=gen, alpha=alpha)
     ]
-    compile_seconds = solvers[0].load_kernels()
     # Rows of one length share an array; other games and geometries have no compiled step.
     groups = {}
     for solver in solvers:
@@ -84,6 +84,7 @@ def glgd_batch(
         groups.setdefault(solver.ratio.size if fused else id(solver), []).append(solver)
     records = {}
     with loop.deferred_interrupt() as interrupted:
+        solvers[0].load_kernels()
         for group in groups.values():
             marches = [
                 loop.marching(
@@ -98,9 +99,9 @@ def glgd_batch(
             ]
             advance = _Side(group, threads).advance if len(group) > 1 else _alone(group[0])
             records.update(zip(map(id, group), _drive(marches, advance), strict=True))
-    return tuple(
-        solver.solution(records[id(solver)], compile_seconds / len(solvers)) for solver in solvers
-    )
+    for solver in solvers:
+        solver.ratio = solver.ratio.copy()  # one Solution does not keep the whole batch alive
+    return tuple(solver.solution(records[id(solver)]) for solver in solvers)
 
 
 def _rows(**arguments):

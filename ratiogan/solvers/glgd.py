@@ -23,7 +23,9 @@ from ratiogan.solvers.measure import measure
 from ratiogan.solvers.steps import ArmijoSteps, ConstantSteps, FusedSteps, NewtonSteps
 from ratiogan.solvers.team import Team
 
-_STATIONARY = 1e-12  # norm of a projected gradient that no longer moves anything
+# Norm of a projected gradient that no longer moves anything. Backtracking compares E[Phi], which
+# is of its square.
+_STATIONARY = {"constant": 1e-12, "armijo": 1e-7}
 
 
 def glgd(
@@ -150,7 +152,7 @@ class GLGD:
         start = density_ratio(gen=gen, real=real, singular=singular)
         self.real, self.gen = start.real, start.gen
         self._support = None if self.real.support.all() else self.real.support
-        self.ratio = self._on_support(start.values)
+        self.ratio, self._moved = self._on_support(start.values), False
         self.geometry = Geometry(
             geometry,
             _read_only(self._on_support(self.real.mass)),
@@ -163,6 +165,7 @@ class GLGD:
         self.rule = self._make_rule()
         self._history, self._look_at = [], 0
         self._max_error = math.nan
+        self.compile_seconds = 0.0
 
     def _on_support(self, values):
         # A view where p_r covers the grid: large grids are not copied.
@@ -218,7 +221,7 @@ class GLGD:
             # Backtracking cannot compare costs that are infinite before and after.
             if self._is_straight or (self.step_rule == "armijo" and math.isinf(row["cost"])):
                 return "undefined"
-            if row["grad_norm"] < _STATIONARY or self.rule.stationary:
+            if row["grad_norm"] < _STATIONARY[self.step_rule] or self.rule.stationary:
                 return "uncovered"
         if self.rule.stationary:
             return "stationary"
@@ -255,6 +258,8 @@ class GLGD:
             return self.game.converges
         if not self.game.converges:
             return False
+        if self.rule.halves:
+            return True  # the step is shortened until E[Phi] falls
         # No mode is faster than max p_r; on few cells the fastest is slower than that.
         return (
             abs(self.game.rate(self.alpha * self.geometry.max_density)) < 1
@@ -275,7 +280,8 @@ class GLGD:
     @property
     def is_unstable(self):
         """Whether R = 1 itself repels, however small the step."""
-        return not (self.game.converges or self.game.has_kink)
+        game = self.game
+        return game.falls_at_one or not (game.converges or game.has_kink or game.convex)
 
     def _on_grid(self, values):
         if self._support is None:
@@ -286,10 +292,18 @@ class GLGD:
 
     # --- what the user asks for ---
 
+    def _restart(self):
+        """Begin at p_g again; the arrays of an earlier run stay as they are."""
+        if self._moved:
+            self.ratio = self._on_support(density_ratio(gen=self.gen, real=self.real).values)
+            self.rule = self._make_rule()
+        self._moved = True
+        self._history, self._look_at = [], 0
+
     def iter_states(self, max_steps=None):
         """Yield (step, R on the grid) at step 0, 1, 2, .. without a stopping rule."""
         most = self.max_steps if max_steps is None else check_integer("max_steps", max_steps, 0)
-        self.ratio = self.ratio.copy()  # a Solution handed out before stays as it is
+        self._restart()
         yield 0, self.state()
         for step in range(1, most + 1):
             self.advance(1)
@@ -304,14 +318,17 @@ class GLGD:
         """
         schedule = loop.record_schedule(record, self.ratio.size)
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
-        self.ratio = self.ratio.copy()  # a Solution handed out before stays as it is
-        self._history, self._look_at = [], 0
-        compile_seconds = self.load_kernels()
+        self._restart()
         with loop.reporting(progress, "glgd", self.tol or None) as report:
             run = loop.run(
-                self, max_steps=self.max_steps, schedule=schedule, snapshots=keep, progress=report
+                self,
+                max_steps=self.max_steps,
+                schedule=schedule,
+                snapshots=keep,
+                progress=report,
+                prepare=self.load_kernels,
             )
-        return self.solution(run, compile_seconds)
+        return self.solution(run)
 
     def load_kernels(self):
         """Compile or load what the run needs, on two cells, so that it is not timed with it."""
@@ -322,9 +339,9 @@ class GLGD:
             rule = type(self.rule)(self.game, geometry, 0.01, self.tol, self.team)
             rule.advance(np.array([0.9, 1.1]), 1)
             measure(self.game, geometry, np.ones(2), self.team)
-        return time.perf_counter() - start
+        self.compile_seconds = time.perf_counter() - start
 
-    def solution(self, run, compile_seconds):
+    def solution(self, run):
         """The `Solution` of a finished run (a `loop.Record`)."""
         columns = {name: [row[name] for row in run.rows] for name in run.rows[0]}
         trace = Trace(columns)
@@ -370,7 +387,7 @@ class GLGD:
                 "max_steps": self.max_steps,
             },
             seconds=run.seconds,
-            compile_seconds=compile_seconds,
+            compile_seconds=self.compile_seconds,
             snapshot_steps=run.snapshot_steps,
             snapshots=np.stack(run.snapshots) if run.snapshots else None,
             predictions=outcome.predictions(self, status, trace),

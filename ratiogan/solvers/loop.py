@@ -42,7 +42,7 @@ def reporting(progress, name, tol=None):
         yield progress or None
 
 
-def run(solver, *, max_steps, schedule, snapshots, progress=None):
+def run(solver, *, max_steps, schedule, snapshots, progress=None, prepare=None):
     """Drive `solver` until it has a reason to stop.
 
     Parameters
@@ -59,12 +59,16 @@ def run(solver, *, max_steps, schedule, snapshots, progress=None):
         Whether to keep snapshots, at most about 100 of them, log-spaced.
     progress : callable, optional
         Called as ``progress(step, max_steps, max_error, rate, seconds)``.
+    prepare : callable, optional
+        Called before the first step: compiling must not be torn by Ctrl-C either.
 
     Returns
     -------
     Record
     """
     with deferred_interrupt() as interrupted:
+        if prepare is not None:
+            prepare()
         march = marching(solver, max_steps, schedule, snapshots, progress, interrupted)
         try:
             wanted = next(march)
@@ -183,7 +187,11 @@ def deferred_interrupt():
             raise KeyboardInterrupt
         pressed.append(number)
 
-    before = signal.signal(signal.SIGINT, remember)
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or before is signal.SIG_IGN:  # not Python's to change, or meant to be ignored
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, remember)
     try:
         yield lambda: bool(pressed)
     finally:

@@ -9,6 +9,7 @@ from ratiogan.solution import Prediction, Status
 _RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
 _RATE_STEPS = 5
 _NOTHING_LEFT = 1e-12  # max|R-1| that round-off alone can leave
+_NOTHING_MUCH_LEFT = 1e-7  # the same where E[Phi], of its square, is what is compared
 
 
 def verdict(solver, run, trace):
@@ -25,10 +26,10 @@ def verdict(solver, run, trace):
         return Status.INTERRUPTED, False, text
     if run.reason == "diverged":
         text = f"DIVERGED at step {n}: R is not finite. Take alpha below {solver.alpha:g}."
-        return Status.DIVERGED, False, text
+        return Status.DIVERGED, not solver.should_converge, text
     if run.reason == "undefined":
         text = (
-            f"STOPPED before step 1: R = 0 in {empty_cells(solver)}, where u = -inf and a "
+            f"STOPPED at step {n}: R = 0 in {empty_cells(solver)}, where u = -inf and a "
             f"step of {solver.game.spec} is undefined. non-saturating and least-squares run."
         )
         return Status.STALLED, False, text
@@ -45,7 +46,7 @@ def verdict(solver, run, trace):
         text = f"TOOK {n} steps, after which R repeats itself: max|R-1| = {error:.1e}."
         return Status.CONVERGED, True, text
     if not solver.should_converge:
-        status, text = _predicted_failure(solver, trace)
+        status, text = _predicted_failure(solver, run, trace)
         return status, True, text
     if run.reason == "stationary" and solver.step_rule == "newton" and solver.ratio.min() == 0:
         text = (
@@ -56,7 +57,7 @@ def verdict(solver, run, trace):
     if run.reason == "stationary":
         text = (
             f"STALLED at step {n}: max|R-1| = {error:.1e}, and no step lowers E[Phi] further; "
-            f"tol {solver.tol:.0e} is below what double precision reaches."
+            f"{_what_stalls(solver, error)}."
         )
         return Status.STALLED, False, text
     text = (
@@ -66,33 +67,56 @@ def verdict(solver, run, trace):
     return Status.MAX_STEPS, False, text
 
 
-def _predicted_failure(solver, trace):
+def _what_stalls(solver, error):
+    if error < _NOTHING_MUCH_LEFT:
+        return f"tol {solver.tol:.0e} is below what double precision reaches"
+    return f"what moves at R = {solver.ratio.min():.1e} is lost in round-off"
+
+
+def _predicted_failure(solver, run, trace):
     """Status and finding of a run that the theory says does not reach R = 1."""
-    game, error = solver.game, trace.max_error[-1]
+    game, error, n = solver.game, trace.max_error[-1], run.n_steps
+    if run.reason == "stationary" and solver.step_rule != "constant":
+        what = (
+            "Phi'' leaves no Newton step"
+            if solver.step_rule == "newton"
+            else "E[Phi] falls no more"
+        )
+        text = f"STALLED at step {n}, as predicted for {game.spec}: {what}; max|R-1| = {error:.2g}."
+        return Status.STALLED, text
     text = "NOT CONVERGING, as predicted: "
+    went = f"from {trace.max_error[0]:.2g} to {error:.2g}"
     if solver.is_unstable:
         empty = f" (R = 0 in {100 * np.mean(solver.ratio == 0):.2g}% of the cells)"
         text += (
-            f"|R-1| {'grew' if error > trace.max_error[0] else 'went'} from "
-            f"{trace.max_error[0]:.2g} to {error:.2g}{empty if solver.ratio.min() == 0 else ''}. "
-            f"R = 1 is unstable for {game.spec}: "
+            f"|R-1| {'grew' if error > trace.max_error[0] else 'went'} {went}"
+            f"{empty if solver.ratio.min() == 0 else ''}. R = 1 is unstable for {game.spec}: "
         )
-        if game.curvature_at_one == 0:
-            text += "its induced cost has Phi'' < 0 for R < 1. See: ratiogan explain lsgan-pearson"
-        else:
+        if game.has_kink:
+            text += "its signal falls there."
+        elif game.curvature_at_one != 0:
             text += f"Phi''(1) = {game.curvature_at_one:.3g} is not positive."
+        else:
+            text += "its induced cost has Phi'' < 0 for R < 1."
+            if game.name == "least-squares":
+                text += " See: ratiogan explain lsgan-pearson"
         return Status.UNSTABLE, text
-    text += f"max|R-1| went from {trace.max_error[0]:.2g} to {error:.2g} and stays there; "
-    if not game.has_kink:
-        scale = " mu" if solver.geometry.name == "lebesgue" else ""
-        value = solver.alpha * game.curvature_at_one * solver.geometry.fastest_density
-        text += f"alpha Phi''(1){scale} = {value:.3g} is above the limit 2."
-        return Status.CYCLE, text
-    if game.convex:
+    stays = " and stays there" if run.reason == "settled" else f" in {n} steps"
+    text += f"max|R-1| went {went}{stays}; "
+    if game.has_kink and game.convex:
         text += f"the signal of {game.spec} jumps at R = 1, so steps of one size chatter."
         return Status.CYCLE, text
-    text += f"Phi of {game.spec} is flat around R = 1, so it does not tell p_g from p_r there."
-    return Status.STALLED, text
+    if game.has_kink:
+        text += f"Phi of {game.spec} is flat around R = 1, so it does not tell p_g from p_r there."
+        return Status.STALLED, text
+    if not game.converges:
+        text += f"Phi''(1) = 0 for {game.spec}, so no linear force brings R back: it creeps."
+        return Status.MAX_STEPS, text
+    scale = " mu" if solver.geometry.name == "lebesgue" else ""
+    value = solver.alpha * game.curvature_at_one * solver.geometry.fastest_density
+    place = "at" if math.isclose(value, 2.0) else "above"
+    text += f"alpha Phi''(1){scale} = {value:.3g} is {place} the limit 2."
+    return Status.CYCLE, text
 
 
 def _remaining_text(solver, trace):
@@ -134,7 +158,8 @@ def _rate_prediction(solver, trace):
     window = np.flatnonzero((trace.max_error > low) & (trace.max_error < high))
     predicted = abs(solver.local_rate)
     steps = trace.step[window[-1]] - trace.step[window[0]] if window.size else 0
-    if steps < _RATE_STEPS:
+    shortened = window.size and trace.halvings[window[-1]] > trace.halvings[window[0]]
+    if steps < _RATE_STEPS or shortened:
         return Prediction(name, predicted, "not measurable", tolerance=1e-3)
     measured = _measured_rate(trace.step, trace.rms_error, window)
     return Prediction(name, predicted, measured, abs(measured - predicted), 1e-3)
@@ -143,14 +168,14 @@ def _rate_prediction(solver, trace):
 def _descent_predictions(solver, trace):
     """E[Phi] never rises, and lies below the global bounds."""
     cost = trace.cost
-    slack = 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(cost[:-1]))
+    slack = 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(cost[:-1])) * np.diff(trace.step)
     falls = cost[1:] <= cost[:-1] + slack
     limit, why = _monotone_limit(solver)
     rows = [
         Prediction(
             f"E[Phi] never rises ({why})",
             "yes" if solver.alpha <= limit * (1 + 1e-12) else "not guaranteed",
-            _yes(falls),
+            _yes(falls, trace),
         )
     ]
     bound = _global_bound(solver, trace)
@@ -158,7 +183,7 @@ def _descent_predictions(solver, trace):
         name, numerator = bound
         steps = trace.step[1:]
         below = cost[1:] <= numerator / (solver.alpha * steps) + slack
-        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", _yes(below)))
+        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", _yes(below, trace)))
     return rows
 
 
@@ -175,6 +200,8 @@ def _monotone_limit(solver):
         return 0.0, "checked"
     scale = solver.geometry.max_density
     own, limit = (1.0 / solver.game.slope_bound / scale, 2.0 / solver.game.sup_curvature / scale)
+    if not limit > 0:
+        return 0.0, "checked"
     # The smaller limit, where it holds, also says that R >= 0 needed no projection.
     return limit, f"alpha <= {min(own, limit) if solver.alpha <= own else limit:.4g}"
 
@@ -207,9 +234,12 @@ def _compared(name, predicted, measured):
     return Prediction(name, predicted, measured, abs(measured - predicted), text=text)
 
 
-def _yes(holds):
+def _yes(holds, trace):
     total, kept = len(holds), int(np.count_nonzero(holds))
-    return f"{'yes' if kept == total else 'NO'} ({kept} of {total} steps)"
+    if not total:
+        return "no step taken"
+    what = "steps" if trace.step[-1] == total else "recorded steps"
+    return f"{'yes' if kept == total else 'NO'} ({kept} of {total} {what})"
 
 
 def _measured_rate(steps, errors, rows):

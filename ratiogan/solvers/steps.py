@@ -20,6 +20,8 @@ _LONGEST_BLOCK = 256
 _LARGEST_BLOCK = 1 << 26  # steps times cells
 _MOST_HALVINGS = 1100  # down to the smallest double: u(0+) = -inf is that steep
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
+_ROUND_OFF = 1e-12  # how far E[R] may be from 1
+_COST_ERROR = 6e-16  # of E[Phi] - Phi(1), a sum of non-negative terms, relative to itself
 
 
 def bits_of(value):
@@ -38,6 +40,7 @@ class Rule:
         self.team = team
         self.projected = 0  # steps that had to be projected onto R >= 0
         self.halvings = 0
+        self.halves = False  # whether a step is shortened until it is admissible
         self.stationary = False  # no admissible step moves R any more
         self.reached = False  # max|R-1| is below tol
 
@@ -48,13 +51,21 @@ class Rule:
     def _look(self, ratio):
         self.reached = float(np.max(np.abs(ratio - 1.0))) < self.tol
 
+    def _signal(self, ratio):
+        # u - u(1) makes the same step, and cancels nothing near R = 1.
+        return self.game.signal(ratio) - self.game.signal_at_one
+
+    def _keeps_mass(self, ratio):
+        return abs(self.geometry.mean(ratio) - 1.0) <= _ROUND_OFF
+
     def _halved(self, ratio, candidate):
         """The first of alpha, alpha/2, .. whose step keeps R > 0 and does not raise E[Phi]."""
         before = self.cost(ratio)
-        u = self.game.signal(ratio)
+        u = self._signal(ratio)
         alpha = self.alpha
         for _ in range(_MOST_HALVINGS):
-            if candidate.min() > 0 and not self._rose(before, self.cost(candidate)):
+            sound = candidate.min() > 0 and self._keeps_mass(candidate)
+            if sound and not self._rose(before, self.cost(candidate)):
                 return candidate
             alpha *= 0.5
             self.halvings += 1
@@ -64,7 +75,7 @@ class Rule:
 
     @staticmethod
     def _rose(before, after):
-        return not after <= before + 4 * np.finfo(float).eps * max(1.0, abs(before))
+        return not after <= before * (1.0 + _COST_ERROR)
 
 
 class ConstantSteps(Rule):
@@ -78,9 +89,7 @@ class ConstantSteps(Rule):
     def advance(self, ratio, n):
         """Take one step in place."""
         before = ratio.copy()
-        self._settle(
-            ratio, before, self.geometry.step(before, self.game.signal(before), self.alpha)
-        )
+        self._settle(ratio, before, self.geometry.step(before, self._signal(before), self.alpha))
         self.stationary = self.stationary or np.array_equal(ratio, before)
         self._look(ratio)
         return 1
@@ -89,7 +98,7 @@ class ConstantSteps(Rule):
         """Store one step, made admissible."""
         if self.halves:
             candidate = self._halved(before, candidate)
-        elif self.geometry.is_linear and candidate.min() < 0:
+        elif self.geometry.is_linear and not (candidate.min() >= 0 and self._keeps_mass(candidate)):
             candidate = self.geometry.clip(candidate)
             self.projected += 1
         ratio[:] = candidate
@@ -269,27 +278,25 @@ class ArmijoSteps(Rule):
 
     def advance(self, ratio, n):
         row = measure(self.game, self.geometry, ratio, self.team)
-        u = self.game.signal(ratio)
+        u = self._signal(ratio)
         alpha = self.trial
         if alpha < self.alpha and np.array_equal(self.geometry.step(ratio, u, alpha), ratio):
             alpha = self.alpha  # one steep cell had left a trial too short to move any other
         for _ in range(_MOST_HALVINGS):
             candidate = self.geometry.step(ratio, u, alpha)
             projected = False
-            if self.geometry.is_linear and candidate.min() < 0:
-                projected = self.game.signal_at_zero > -math.inf
-                if projected:
-                    candidate = self.geometry.clip(candidate)
-            admissible = (
-                projected
-                or candidate.min() > 0
-                or self.game.signal_at_zero > -math.inf
+            if not self.geometry.is_linear:
                 # A cell that was empty before stays so in a multiplicative step.
-                or (not self.geometry.is_linear and np.array_equal(candidate > 0, ratio > 0))
-            )
+                admissible = np.array_equal(candidate > 0, ratio > 0)
+            elif self.game.signal_at_zero == -math.inf:
+                admissible = candidate.min() > 0 and self._keeps_mass(candidate)
+            else:
+                projected = not (candidate.min() >= 0 and self._keeps_mass(candidate))
+                candidate = self.geometry.clip(candidate) if projected else candidate
+                admissible = True
             # E[Phi] must fall by a tenth of what the slope promises (half of it is the optimum
             # of a parabola).
-            wanted = row["cost"] - 0.1 * alpha * row["grad_norm"] ** 2
+            wanted = row["cost"] * (1 + _COST_ERROR) - 0.1 * alpha * row["grad_norm"] ** 2
             if admissible and self.cost(candidate) <= wanted:
                 self.stationary = np.array_equal(candidate, ratio)
                 ratio[:] = candidate
@@ -315,12 +322,12 @@ class NewtonSteps(Rule):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             u = self.game.signal(ratio)
             stiffness = 1.0 / self.game.curvature(ratio)
-            level = float(w @ (u * stiffness)) / float(w @ stiffness)
+            level = (w @ (u * stiffness)) / (w @ stiffness)
             direction = -(u - level) * stiffness
             # E[d] = 0 only to round-off: take it off, least where Phi'' holds a cell fast.
-            direction -= float(w @ direction) / float(w @ stiffness) * stiffness
+            direction -= (w @ direction) / (w @ stiffness) * stiffness
             shrink = np.min(np.where(direction < 0, -ratio / direction, np.inf))
-        slope = float(w @ ((u - level) * direction))
+            slope = float(w @ ((u - level) * direction))
         length = min(1.0, 0.99 * float(shrink))
         before = self.cost(ratio)
         if not (slope < 0 and length > 0):
@@ -329,7 +336,7 @@ class NewtonSteps(Rule):
         for _ in range(_MOST_HALVINGS):
             candidate = ratio + length * direction
             after = self.cost(candidate)
-            if after <= before + 1e-4 * length * slope:
+            if after <= before * (1 + _COST_ERROR) + 1e-4 * length * slope:
                 ratio[:] = candidate
                 self._look(ratio)
                 return 1

@@ -27,7 +27,7 @@ class Team:
     """
 
     def __init__(self, threads=None, cells=0):
-        cores = os.cpu_count() or 1
+        cores = _cores()
         if threads is None:
             self.threads = max(1, min(cores, cells // CELLS_PER_THREAD))
         else:
@@ -61,6 +61,14 @@ class Team:
             self._pool = ThreadPoolExecutor(self.threads - 1)
         others = [self._pool.submit(work, *part) for part in parts[1:]]
         return [work(*parts[0]), *(other.result() for other in others)]
+
+
+def _cores():
+    """The cores this process may use, which on a shared node are not all of them."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
 
 
 def chunk_count(cells):
