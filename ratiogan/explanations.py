@@ -638,7 +638,7 @@ _NUMBERS = (
     _entry(
         "number",
         "0.5",
-        "1/2: the discriminator at equilibrium, Phi''(1) of two games, and the factor of alpha"
+        "1/2: the discriminator at equilibrium, Phi''(1) of cross-entropy, and the factor of alpha"
         " auto.",
         "f* = 1/(1+R) is 1/2 where R = 1. Non-saturating and minimax have Phi''(1) = 1/2; alpha"
         " auto = 1/(2 Phi''(1)) makes the error shrink by 1 - 1/2 at every step near R = 1, in any"

@@ -128,7 +128,7 @@ class Axis:
         return entry
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Grid:
     """A tensor product of one to three axes, each given by its cell edges.
 
@@ -430,6 +430,9 @@ class Grid:
 
     def __hash__(self):
         return hash(tuple((axis.kind, axis.size, axis.low, axis.high) for axis in self.axes))
+
+    def __repr__(self):
+        return f"<Grid: {self.describe()}>"
 
     def describe(self):
         """The grid in a few words.

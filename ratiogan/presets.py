@@ -276,9 +276,10 @@ def resolved(name, **parameters):
     """The preset with all its parameters, as `spec.resolve` reads it."""
     if not isinstance(name, (str, Spec)):
         raise InputTypeError(
-            f"a source must be a preset's name or a Distribution, got {name!r}.",
+            "a source must be a preset's name or a Distribution, got "
+            f"{name if isinstance(name, (int, float)) else type(name).__name__}.",
             argument="real",
-            fix='For example "normal:mean=0,sd=1.2".',
+            fix='Pass "normal:mean=0,sd=1.2", say, or Distribution.from_samples(samples, grid).',
         )
     return resolve(name, PRESETS, "preset", "ratiogan list presets", **parameters)
 

@@ -97,7 +97,7 @@ def density_ratio(*, gen, real, singular="keep"):
         cells = np.flatnonzero(~covered & (gen.mass > 0))
         lost = float(gen.mass.reshape(-1)[cells].sum())
     if singular == "error" and cells.size:
-        refuse_singular_mass(lost, cells)
+        refuse_singular_mass(lost, cells, real.grid)
     return Ratio(values, real, gen, lost, cells)
 
 
@@ -111,14 +111,17 @@ def check_same_grid(gen, real):
         )
 
 
-def refuse_singular_mass(mass, cells):
+def refuse_singular_mass(mass, cells, grid):
     """Raise the error for generator mass where p_r = 0."""
     where = f"cells {cells[0]}..{cells[-1]}" if cells.size > 1 else f"cell {cells[0]}"
+    # Counts and categories are not smoothed.
+    smooth = not all(axis.is_counting for axis in grid.axes)
+    first = "--density kde" if smooth else "a --domain without those cells"
     raise SingularMassError(
         f"{100 * mass:.3g}% of the generator's mass lies where p_r = 0 ({where}): "
         "KL(gen || real) is infinite and R has no density there.",
         argument="gen",
-        fix="Use --density kde, or --singular restrict to drop that mass.",
+        fix=f"Use {first}, or --singular restrict to drop that mass.",
     )
 
 

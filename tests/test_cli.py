@@ -407,7 +407,7 @@ REFUSALS = [
     ("run glgd --alpha nan", 2, "--alpha must be finite"),
     ("run glgd --alpha=-1", 2, "--alpha must be above 0, got -1"),
     ("run glgd --alpha big", 2, "--alpha must be a number, got 'big'"),
-    ("run glgd --tol=-1", 2, "--tol must be above 0"),
+    ("run glgd --tol=-1", 2, "--tol must be at least 0"),
     ("run glgd --max-steps 0", 2, "--max-steps must be at least 1, got 0"),
     ("run glgd --max-steps 1.5", 2, "--max-steps must be a whole number"),
     ("run glgd --seed=-1", 2, "--seed must be at least 0"),

@@ -6,7 +6,7 @@ import click
 
 from ratiogan.catalogue import FIGURE_FORMATS
 from ratiogan.cli.frame import command
-from ratiogan.cli.output import Report, again
+from ratiogan.cli.output import Report, again, drawing
 from ratiogan.cli.saving import check_file, newest_run
 from ratiogan.errors import InputError
 
@@ -70,7 +70,7 @@ def plot(job, path, out, force, style, figure_format):
         report.footer = ["wrote nothing (add -o FILE.png, .svg or .pdf for the figure)"]
     else:
         name, kind = target
-        from ratiogan import plots
+        plots = drawing()
 
         figure = plots.figure(result, style=style or "slide", command=job.command)
         plots.save(figure, name, job.command)

@@ -98,7 +98,11 @@ class Tolerance(click.ParamType):
 
     def convert(self, value, param, ctx):
         number = check_number(flag(param, ctx), value)
-        return number if number == 0 else check_positive(flag(param, ctx), number)
+        if number < 0:
+            raise InputError(
+                f"{flag(param, ctx)} must be at least 0, got {value}.", argument=param.name
+            )
+        return number
 
 
 class Whole(click.ParamType):

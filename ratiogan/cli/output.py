@@ -175,6 +175,16 @@ def say_error(sentence):
     say(f"{word} {sentence}")
 
 
+def drawing():
+    """The module of the figures, silent on where Matplotlib can keep its own caches."""
+    import logging
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    from ratiogan import plots
+
+    return plots
+
+
 def progress_of(job, name, tol=None):
     """A `Progress` if somebody can see it, else a stand-in that hands the solver None."""
     if job.quiet or not getattr(sys.stderr, "isatty", lambda: False)():

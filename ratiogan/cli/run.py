@@ -4,7 +4,7 @@ import click
 
 from ratiogan.cli.frame import LazyGroup, command
 from ratiogan.cli.options import ALGORITHM_TYPE, PROBLEM, RESULTS
-from ratiogan.cli.output import Report, progress_of, write
+from ratiogan.cli.output import Report, drawing, progress_of, write
 from ratiogan.cli.saving import Results, forget_comparison
 from ratiogan.errors import InputError
 from ratiogan.spec import is_own_code
@@ -170,7 +170,7 @@ def _report_run(job, results, problem, solution):
         )
 
     def draw(style, command):
-        from ratiogan import plots
+        plots = drawing()
 
         return plots.figure(solution, style=style, command=command)
 
@@ -258,7 +258,7 @@ def _report_comparison(job, results, problem, comparison, options):
         report.exit_code = 1
 
     def draw(style, command):
-        from ratiogan import plots
+        plots = drawing()
 
         return plots.figure(comparison, style=style, command=command)
 

@@ -66,6 +66,8 @@ class Folder:
                 os.mkdir(path)
             except FileExistsError:
                 number += 1
+            except OSError as error:
+                raise _unwritable(path, error) from error
             else:
                 self.created.append(path)
                 return path
@@ -76,7 +78,10 @@ class Folder:
             missing.append(path)
             path = os.path.dirname(path)
         for folder in reversed(missing):
-            os.mkdir(folder)
+            try:
+                os.mkdir(folder)
+            except OSError as error:
+                raise _unwritable(folder, error) from error
             self.created.append(folder)
 
     def discard_if_empty(self):
@@ -93,6 +98,14 @@ class Folder:
     def __exit__(self, kind, value, traceback):
         if kind is not None:
             self.discard_if_empty()
+
+
+def _unwritable(folder, error):
+    return InputError(
+        f"cannot make the folder {folder}: {error.strerror}.",
+        argument="out",
+        fix="Choose another --out.",
+    )
 
 
 def number_of(name, stem):
@@ -300,6 +313,4 @@ def wrote(path, names, seconds):
 
 
 def _drawn(draw, style, suffix, job):
-    from ratiogan.plots import figure_bytes
-
-    return figure_bytes(draw(style, job.command), suffix, job.command)
+    return output.drawing().figure_bytes(draw(style, job.command), suffix, job.command)

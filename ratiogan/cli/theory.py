@@ -5,7 +5,7 @@ import click
 from ratiogan import catalogue
 from ratiogan.cli.frame import command
 from ratiogan.cli.options import GAME_TYPE
-from ratiogan.cli.output import Report, labelled
+from ratiogan.cli.output import Report, drawing, labelled
 from ratiogan.cli.saving import Results
 
 CHECK_LIMIT = 1e-6  # what `games.check` stays below for a correct row
@@ -155,7 +155,7 @@ def _report_game(job, results, spec, table):
     )
 
     def draw(style, command):
-        from ratiogan import plots
+        plots = drawing()
 
         return plots.game_figure(game, style=style, command=command)
 

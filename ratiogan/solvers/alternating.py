@@ -19,6 +19,7 @@ from ratiogan.solution import Prediction, Solution, Status, Trace
 from ratiogan.solvers import loop
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure
+from ratiogan.solvers.outcome import dropped_mass
 from ratiogan.trace import place_text
 
 _AT_ONE = 1e-12  # R = 1/sum(w) is 1 to round-off
@@ -219,7 +220,7 @@ class Alternating:
             discriminator=self.game.best_response(ratio),
             status=status,
             as_predicted=run.reason != "interrupted" and self._as_predicted(trace),
-            finding=finding,
+            finding=finding + dropped_mass(self.gen),
             n_steps=run.n_steps,
             trace=trace,
             certificate={

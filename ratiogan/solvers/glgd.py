@@ -360,7 +360,7 @@ class GLGD:
             discriminator=self.game.best_response(ratio),
             status=status,
             as_predicted=as_predicted,
-            finding=finding,
+            finding=finding + outcome.dropped_mass(self.gen),
             n_steps=run.n_steps,
             trace=trace,
             certificate={

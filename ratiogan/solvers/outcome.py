@@ -8,6 +8,7 @@ from ratiogan.solution import Prediction, Status
 
 _RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
 _RATE_STEPS = 5
+_FAR = 1e6  # R above this takes a linear step for ever
 _NOTHING_LEFT = 1e-12  # max|R-1| that round-off alone can leave
 _NOTHING_MUCH_LEFT = 1e-7  # the same where E[Phi], of its square, is what is compared
 
@@ -120,14 +121,28 @@ def _predicted_failure(solver, run, trace):
 
 
 def _remaining_text(solver, trace):
+    """What to expect of more steps, and what would help."""
     rate = _measured_rate(trace.step, trace.rms_error, slice(-min(len(trace), 20), None))
-    error = trace.max_error[-1]
+    error, most = trace.max_error[-1], float(trace.max_ratio[0])
+    if solver.geometry.is_linear and solver.step_rule == "constant" and most > _FAR:
+        return (
+            f"R starts at {most:.1e} where p_r has almost no mass, and a step takes off about "
+            "alpha log R: use --geometry fisher or --step newton, or leave those tails out with "
+            "--domain."
+        )
     newton = solver.step_rule == "newton"
-    if not 0 < rate < 1 or not error > solver.tol > 0:
+    if not 0 < rate < 1 - 1e-9 or not error > solver.tol > 0:
         return "Allow more steps." if newton else "Try --step newton."
     more = math.log(solver.tol / error) / math.log(rate)
     text = f"At {rate:.6g} per step it needs about {more:.2g} more"
     return f"{text}." if newton else f"{text}, or --step newton."
+
+
+def dropped_mass(gen):
+    """What `restrict` left out of the generator, as a sentence for the finding."""
+    if not gen.restricted:
+        return ""
+    return f" {100 * gen.restricted:.3g}% of the generator's mass, where p_r = 0, was dropped."
 
 
 def predictions(solver, status, trace):
