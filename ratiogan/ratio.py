@@ -15,6 +15,7 @@ from ratiogan.distribution import Distribution, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
 
 _ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
+_SLICE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,6 +256,13 @@ class Geometry:
             return 1.0
         return self._rate_between(*np.partition(self.density, -2)[-2:])
 
+    def _secular(self, mu):
+        # Slice by slice: it is asked for on grids that fill the memory.
+        slices = (slice(i, i + _SLICE) for i in range(0, self.masses.size, _SLICE))
+        return sum(
+            float(np.sum(self.masses[k] * self.density[k] / (self.density[k] - mu))) for k in slices
+        )
+
     def _rate_between(self, low, high):
         """The root of the secular equation between two neighbouring densities."""
         low, high = float(low), float(high)
@@ -263,7 +271,7 @@ class Geometry:
             middle = 0.5 * (low + high)
             if not low < middle < high:
                 return middle
-            if np.sum(self.masses * self.density / (self.density - middle)) > 0:
+            if self._secular(middle) > 0:
                 high = middle
             else:
                 low = middle

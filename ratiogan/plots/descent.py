@@ -340,6 +340,8 @@ def slope_triangle(ax, look, step, values, predicted, measured):
     good = np.isfinite(values)
     if predicted is None or not 0 < abs(predicted) < 1 or good.sum() < 3:
         return
+    if values[good][-1] > 1:  # far from R = 1 the local rate is no prediction
+        return
     step, line = step[good], np.log10(values[good])
     low, high = np.log10(ax.get_ylim())
     last, tall = step[-1] - step[0], high - low

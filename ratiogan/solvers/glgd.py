@@ -343,6 +343,7 @@ class GLGD:
 
     def solution(self, run):
         """The `Solution` of a finished run (a `loop.Record`)."""
+        self.rule.before = None  # on a large grid its room is wanted for f*
         columns = {name: [row[name] for row in run.rows] for name in run.rows[0]}
         trace = Trace(columns)
         status, as_predicted, finding = outcome.verdict(self, run, trace)

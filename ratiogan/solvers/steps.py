@@ -40,6 +40,7 @@ class Rule:
         self.team = team
         self.projected = 0  # steps that had to be projected onto R >= 0
         self.halvings = 0
+        self.before = None  # room for a copy of R, made when first needed
         self.halves = False  # whether a step is shortened until it is admissible
         self.stationary = False  # no admissible step moves R any more
         self.reached = False  # max|R-1| is below tol
@@ -115,7 +116,6 @@ class FusedSteps(ConstantSteps):
     def __init__(self, game, geometry, alpha, tol, team):
         super().__init__(game, geometry, alpha, tol, team)
         self.block = 1
-        self.before = None
         self.stop_below = bits_of(tol)
         # `lebesgue` on equal cells: p_r is w over one volume, so w serves for both.
         p = geometry.density if geometry.name == "lebesgue" else geometry.masses
