@@ -164,7 +164,8 @@ class Slow(Counter):
 def test_progress_is_told_at_most_ten_times_a_second():
     calls = []
     drive(Slow(), 20, progress=lambda *told: calls.append(told))
-    assert 2 <= len(calls) <= 7
+    assert len(calls) >= 2
+    assert all(b[-1] - a[-1] > 0.09 for a, b in itertools.pairwise(calls))
     for step, most, error, rate, seconds in calls:
         assert 0 < step <= 20 and most == 20 and (error, rate) == (0.5, 0.25) and seconds > 0.09
 
@@ -225,7 +226,7 @@ def test_an_interrupted_run_is_kept_and_consistent():
         pressed.append(told)
         signal.raise_signal(signal.SIGINT)
 
-    solver = GLGD(geometry="lebesgue", tol=0, max_steps=10**9)
+    solver = GLGD(alpha=1e-9, tol=0, max_steps=10**12)
     solution = solver.solve(progress=press)
     assert len(pressed) == 1
     assert solution.status.value == "interrupted" and not solution.as_predicted
@@ -236,7 +237,7 @@ def test_an_interrupted_run_is_kept_and_consistent():
     assert solution.max_error == solution.trace.max_error[-1]
     assert solution.ratio.min() >= 0
     # The same state as a run that was asked for so many steps.
-    again = glgd(geometry="lebesgue", tol=0, max_steps=solution.n_steps)
+    again = glgd(alpha=1e-9, tol=0, max_steps=solution.n_steps)
     np.testing.assert_array_equal(again.ratio, solution.ratio)
 
 
