@@ -117,7 +117,7 @@ class FusedSteps(ConstantSteps):
         super().__init__(game, geometry, alpha, tol, team)
         self.block = 1
         self.stop_below = bits_of(tol)
-        # `lebesgue` on equal cells: p_r is w over one volume, so w serves for both.
+        # Only `lebesgue` reads it; elsewhere w stands in, and no array is made.
         p = geometry.density if geometry.name == "lebesgue" else geometry.masses
         self.along = p
         if geometry.name == "fisher":
