@@ -345,12 +345,7 @@ def restrict(gen, real):
     >>> gen.mass, gen.restricted
     (array([0.33333333, 0.66666667, 0.        ]), 0.25)
     """
-    if not gen.grid.same_as(real.grid):
-        raise InputError(
-            f"gen and real must live on one grid, got {gen.grid.describe()} "
-            f"and {real.grid.describe()}.",
-            argument="gen",
-        )
+    check_same_grid(gen, real)
     kept = np.where(real.mass > 0, gen.mass, 0.0)
     total = float(kept.sum())
     dropped = float(gen.mass.sum(where=real.mass == 0))
@@ -363,6 +358,17 @@ def restrict(gen, real):
             fix="Use --density kde, or a wider reference.",
         )
     return replace(gen, mass=kept, restricted=dropped)
+
+
+def check_same_grid(gen, real):
+    """Refuse two distributions on different grids."""
+    if not gen.grid.same_as(real.grid):
+        raise InputError(
+            f"gen and real must live on one grid: gen lives on {gen.grid.describe()}, "
+            f"real on {real.grid.describe()}.",
+            argument="gen",
+            fix="Put both on one grid.",
+        )
 
 
 def smoothed_axes(grid, method):

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ratiogan.catalogue import GEOMETRIES
-from ratiogan.distribution import Distribution, restrict
+from ratiogan.distribution import Distribution, check_same_grid, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
 
 _ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
@@ -100,16 +100,6 @@ def density_ratio(*, gen, real, singular="keep"):
     if singular == "error" and cells.size:
         refuse_singular_mass(lost, cells, real.grid)
     return Ratio(values, real, gen, lost, cells)
-
-
-def check_same_grid(gen, real):
-    """Refuse two distributions on different grids."""
-    if not gen.grid.same_as(real.grid):
-        raise InputError(
-            f"gen lives on {gen.grid.describe()}, real on {real.grid.describe()}.",
-            argument="gen",
-            fix="Put both on one grid.",
-        )
 
 
 def refuse_singular_mass(mass, cells, grid):
