@@ -13,8 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import llvmlite.ir
 import numba
 from numba import config, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 _PACKAGE = Path(__file__).parent
@@ -103,7 +105,32 @@ def wide_vectors(typingctx):
     return types.none(), codegen
 
 
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for ``array[index]`` of a 1-D array ahead of its use; past the end nothing happens."""
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte, flag = llvmlite.ir.IntType(8), llvmlite.ir.IntType(32)
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), byte.as_pointer())
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            llvmlite.ir.FunctionType(
+                llvmlite.ir.VoidType(), [byte.as_pointer(), flag, flag, flag]
+            ),
+            "llvm.prefetch.p0",
+        )
+        # to read, into the second level, data
+        builder.call(function, [place, flag(0), flag(2), flag(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), codegen
+
+
 if config.DISABLE_JIT:
+
+    def prefetch(array, index):
+        pass
 
     def wide_vectors():
         pass

@@ -9,6 +9,7 @@ are added: the functions are ``jit`` (contract only), never inlined at the Pytho
 Without compilation (``NUMBA_DISABLE_JIT=1``) bit casts do not run, and NumPy's functions stand in.
 """
 
+import llvmlite.binding
 import llvmlite.ir
 import numpy as np
 from numba import config, types
@@ -40,6 +41,11 @@ _L4 = 2.222219843214978396e-01
 _L5 = 1.818357216161805012e-01
 _L6 = 1.531383769920937332e-01
 _L7 = 1.479819860511658591e-01
+
+# 1/(2+f) = (R0 + R1 f)/(1 - e) with |e| <= 0.015 for sqrt(1/2) <= 1+f <= sqrt(2).
+_RECIPROCAL_0 = 0.5070295015953765
+_RECIPROCAL_1 = -0.2390159992264842
+_AVX512 = llvmlite.binding.get_host_cpu_features().get("avx512f", False)
 
 # exp(r) = 1 + r + r^2 Q(r): Q interpolates at the Chebyshev nodes of |r| <= log(2)/2 (error
 # 1.3e-17).
@@ -106,6 +112,28 @@ def log(x):
 
 
 @jit
+def _undivided_log_tail(f):
+    # _log_tail without the division, which keeps AVX-512 units busy for 16 cycles: a line within
+    # 1.5 % of 1/(2+f), then two corrections that each cube its error.
+    d = 2.0 + f
+    y = _RECIPROCAL_1 * f + _RECIPROCAL_0
+    e = 1.0 - d * y
+    y = y + y * (e + e * e)
+    e = 1.0 - d * y
+    s = f * y
+    s = s + s * (e + e * e)
+    z = s * s
+    p = _L7
+    p = p * z + _L6
+    p = p * z + _L5
+    p = p * z + _L4
+    p = p * z + _L3
+    p = p * z + _L2
+    p = p * z + _L1
+    return s * (f - z * p)
+
+
+@jit
 def log1p_finite(x):
     """log(1+x) for -1 < x < 2**1022 only: nothing is promised elsewhere, NaN included.
 
@@ -116,7 +144,36 @@ def log1p_finite(x):
     k = from_bits((exponent >> 52) + (_ROUND_BITS - 0x3FF)) - _ROUND
     # (1+x) 2**-k - 1 with one rounding: both products are exact, and so is scale - 1.
     f = x * scale + (scale - 1.0)
-    return k * _LN2_HI + (f - (_log_tail(f) - k * _LN2_LO))
+    tail = _undivided_log_tail(f) if _AVX512 else _log_tail(f)
+    return (k * _LN2_HI + (k * _LN2_LO + f)) - tail
+
+
+@jit
+def log_finite(x):
+    """log(x) for 0 < x < inf only, subnormal numbers included."""
+    tiny = x < _SMALLEST_NORMAL
+    scaled = x * _TWO54 if tiny else x
+    bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
+    f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
+    k = from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - (_ROUND + 54.0 if tiny else _ROUND)
+    tail = _undivided_log_tail(f) if _AVX512 else _log_tail(f)
+    return (k * _LN2_HI + (k * _LN2_LO + f)) - tail
+
+
+@jit
+def inverse_root(x):
+    """1/sqrt(x) for 0 < x < inf only, to 2 ulp, without division or root.
+
+    A guess from the bits (halving the exponent), within 3.5 %, then three steps that each cube
+    its error.
+    """
+    tiny = x < _SMALLEST_NORMAL
+    scaled = x * (_TWO54 * _TWO54) if tiny else x
+    y = from_bits(0x5FE6EB50C7B537A9 - (as_bits(scaled) >> 1))
+    for _ in range(3):
+        e = 1.0 - (scaled * y) * y
+        y = y + y * (e * (0.5 + 0.375 * e))
+    return y * _TWO54 if tiny else y
 
 
 @jit

@@ -193,8 +193,9 @@ class Geometry:
         not add up, and small cells keep their digits.
         """
         if self.is_linear:
-            moved = ratio - alpha * self.project(self.gradient(u, ratio), ratio)
-            drift = self.mean(moved) - 1.0
+            with np.errstate(invalid="ignore", over="ignore"):
+                moved = ratio - alpha * self.project(self.gradient(u, ratio), ratio)
+                drift = self.mean(moved) - 1.0
             return moved / (1.0 + drift) if abs(drift) < _ROUND_OFF else moved
         with np.errstate(invalid="ignore", over="ignore"):
             grown = ratio * np.exp(-alpha * self.gradient(u, ratio))
@@ -207,11 +208,21 @@ class Geometry:
         R = max(0, R~ - t) in `reference`, max(0, R~ - t p_r) in `lebesgue`, with the one t for
         which E[R] = 1.
         """
-        shifted, off = ratio, np.inf
+        with np.errstate(invalid="ignore", over="ignore"):
+            clipped = self._clip(ratio)
+            if not abs(self.mean(clipped) - 1.0) > _ROUND_OFF:
+                return clipped
+            # After a huge step t cancels all digits but those of the highest cells. Their
+            # distance from the highest has the same projection.
+            height = ratio / self.direction
+            return self._clip((height - height.max()) * self.direction)
+
+    def _clip(self, shifted):
+        off = np.inf
         while True:
             shifted = shifted - self._level(shifted) * self.direction
             clipped = np.maximum(0.0, shifted)
-            # After a huge step t is so large that its round-off moves E[R]: take off the rest.
+            # Where t is large its round-off moves E[R]: take off the rest.
             before, off = off, abs(self.mean(clipped) - 1.0)
             if not 1e-13 < off < 0.5 * before:
                 return clipped

@@ -20,7 +20,13 @@ from ratiogan.ratio import Geometry, auto_alpha, density_ratio
 from ratiogan.solution import Solution, Trace
 from ratiogan.solvers import loop, outcome
 from ratiogan.solvers.measure import measure
-from ratiogan.solvers.steps import ArmijoSteps, ConstantSteps, FusedSteps, NewtonSteps
+from ratiogan.solvers.steps import (
+    ArmijoSteps,
+    ConstantSteps,
+    FusedSteps,
+    NewtonSteps,
+    fits_one_pass,
+)
 from ratiogan.solvers.team import Team
 
 # Norm of a projected gradient that no longer moves anything. Backtracking compares E[Phi], which
@@ -174,7 +180,7 @@ class GLGD:
     def _make_rule(self):
         kind = {"constant": ConstantSteps, "armijo": ArmijoSteps, "newton": NewtonSteps}
         chosen = kind[self.step_rule]
-        if chosen is ConstantSteps and self.game.kernel and self.geometry.name != "logits":
+        if chosen is ConstantSteps and fits_one_pass(self.game, self.geometry, self.alpha):
             chosen = FusedSteps
         return chosen(self.game, self.geometry, self.alpha, self.tol, self.team)
 

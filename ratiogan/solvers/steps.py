@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from ratiogan._jit import jit, kernel, wide_vectors
-from ratiogan._vmath import as_bits, exp
-from ratiogan.games import signal
+from ratiogan._jit import jit, kernel, prefetch, wide_vectors
+from ratiogan._vmath import as_bits, exp, from_bits, inverse_root, log_finite
+from ratiogan.games import INVERSE_ROOT, LOGIT, MINIMAX, STEP, signal
 from ratiogan.solvers.measure import INFINITY_BITS, measure
 from ratiogan.solvers.team import CHUNK, chunk_count
 
@@ -20,6 +20,13 @@ _LONGEST_BLOCK = 256
 _LARGEST_BLOCK = 1 << 28  # steps times cells
 _MOST_HALVINGS = 1100  # down to the smallest double: u(0+) = -inf is that steep
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
+_SMALLEST_BITS = -0x8000000000000000
+_NO_LIMIT = -1 << 62
+# Beyond the second-level cache, memory is asked for 256 cells ahead, 64 at a time: the arithmetic
+# of a step fills the processor's window, so that it does not see the next cache lines coming.
+_FAR = 100_000
+_AHEAD, _SHORT, _LINE = 256, 64, 8
+_LARGEST_FUSED = 1e3
 _ROUND_OFF = 1e-12  # how far E[R] may be from 1
 _COST_ERROR = 6e-16  # of E[Phi] - Phi(1), a sum of non-negative terms, relative to itself
 
@@ -105,6 +112,16 @@ class ConstantSteps(Rule):
         ratio[:] = candidate
 
 
+def fits_one_pass(game, geometry, alpha):
+    """Whether `FusedSteps` can take these steps: there is a kernel, and E[R] = 1 to round-off.
+
+    In a linear geometry the stored T = R - alpha u takes its mean off one step late. Where alpha u
+    dwarfs R, that difference has lost the digits of R, and E[R] = 1 with them.
+    """
+    small = not geometry.is_linear or alpha * geometry.max_density <= _LARGEST_FUSED
+    return game.kernel is not None and geometry.name != "logits" and small
+
+
 class FusedSteps(ConstantSteps):
     """The same in one pass over the cells per step, for games with a kernel.
 
@@ -169,7 +186,7 @@ class FusedSteps(ConstantSteps):
             in_question = in_question or bits_of(before.min()) < self.lowest
         # Whole up to the step in question, which is taken by itself next time.
         whole = taken - 1 if in_question and taken > 1 else taken
-        if whole < n:
+        if in_question and n > 1:
             ratio[:] = before
             self._run(ratio, whole, -1 << 62, -1)
         if in_question:
@@ -212,15 +229,24 @@ class FusedSteps(ConstantSteps):
         if self.team.threads == 1:
             return passes(neutral, n, True)
         # With threads the sum over all chunks is needed between any two steps.
-        shift = neutral
+        shift, taken, judged, code = neutral, n, lowest, _CODES[self.geometry.name]
+        witness = -1
+        if n > 1 and stop_below > 0:
+            witness = _farthest(code, ratio, self.along, shift)
         for step in range(n):
-            _, low, largest = passes(shift, 1, False)
-            if step > 0 and (low < lowest or largest < stop_below or largest >= INFINITY_BITS):
-                return step, low, largest
+            if step > 0 and witness >= 0:
+                r = settled(code, ratio[witness], shift, self.along[witness])
+                if bits_of(abs(r - 1.0)) < stop_below:
+                    taken = step
+                    break
+            lowest = judged if step > 0 else _NO_LIMIT
+            passes(shift, 1, False)
             total = _in_order(parts[0])
+            if step > 0 and not abs(total) < math.inf:
+                return step, _SMALLEST_BITS, INFINITY_BITS
             shift = 1.0 / total if neutral else (1.0 - total) / self.total
         _, low, largest = passes(shift, 0, True)
-        return n, low, largest
+        return taken, low, largest
 
 
 def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, found):
@@ -247,9 +273,12 @@ def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, 
         Steps taken, bits of min R and of max|R-1|, written here.
     """
     compiled = _kernel(_CODES[rule.geometry.name], rule.game.kernel[0])
+    # By the size of the whole problem, so that threads do not change the order of the sums.
+    block = _SHORT if rule.geometry.masses.size > _FAR else CHUNK
     compiled(
-        ratio, masses, along, scalars, steps, settle, rule.game.kernel[1:], limits, parts, found
-    )
+        ratio, masses, along, scalars, steps, settle, rule.game.kernel[1:], limits, parts, found,
+        block,
+    )  # fmt: skip
 
 
 def _certified_ratio(game, alpha):
@@ -361,12 +390,29 @@ def settled(geometry, t, shift, p):
 
 
 @jit
+def finite_signal(code, r, a, b, c):
+    """`signal` for 0 < r < inf only, where that is faster; to rounding in units of max(1, |u|)."""
+    if code == MINIMAX:
+        return log_finite(r / (1.0 + r))
+    if code == LOGIT:
+        return log_finite(r)
+    if code == INVERSE_ROOT:
+        return -inverse_root(r)
+    return signal(code, r, a, b, c)
+
+
+@jit
 def descended(geometry, code, r, p, alpha, a, b, c):
     """T = the step from R without its projection."""
-    u = signal(code, r, a, b, c)
+    u = finite_signal(code, r, a, b, c)
     if geometry == LEBESGUE:
         return r - alpha * (p * u)
     if geometry == FISHER:
+        if code == STEP:
+            # Three factors for the whole grid: LLVM takes them out of the loop.
+            low, middle, high = exp(-alpha * b), exp(-0.5 * alpha * (b + c)), exp(-alpha * c)
+            above = high if r > a else middle
+            return r * (low if r < a else above)
         grown = r * exp(-alpha * u)
         return grown if r > 0.0 else 0.0  # an empty cell stays empty, also where u = -inf
     return r - alpha * u
@@ -383,7 +429,9 @@ def _kernel(geometry, code):
     """
 
     @kernel
-    def passes(states, masses, along, scalars, steps, settle, parameters, limits, parts, found):
+    def passes(
+        states, masses, along, scalars, steps, settle, parameters, limits, parts, found, block
+    ):
         wide_vectors()
         a, b, c = parameters
         for row in range(states.shape[0]):
@@ -394,40 +442,55 @@ def _kernel(geometry, code):
             w = masses[row % masses.shape[0]]
             p = along[row % along.shape[0]]
             alpha, shift, mean = scalars[row, 0], scalars[row, 1], scalars[row, 2]
-            low = np.int64(_LARGEST_BITS)
-            largest = np.int64(0)
+            stop_below = limits[row, 1]
+            # As long as the cell that was farthest from 1 is beyond tol, max|R-1| is.
+            witness = -1
+            if n > 1 and stop_below > 0:
+                witness = _farthest(geometry, T, p, shift)
             taken = n
+            lost = False
             for step in range(n):
+                if step > 0 and witness >= 0:
+                    r = settled(geometry, T[witness], shift, p[witness])
+                    if as_bits(abs(r - 1.0)) < stop_below:
+                        taken = step
+                        break
+                # The start is not judged; a pass that does not settle is one of many.
+                lowest = -np.inf
+                if limits[row, 0] >= 0 and (step > 0 or not settle):
+                    lowest = from_bits(limits[row, 0])
                 total = 0.0
-                low = np.int64(_LARGEST_BITS)
-                largest = np.int64(0)
                 for k in range(parts.shape[1]):
-                    cells = T[k * CHUNK : (k + 1) * CHUNK]
-                    weights = w[k * CHUNK : (k + 1) * CHUNK]
-                    densities = weights
-                    if geometry == LEBESGUE:  # every slice costs some 100 ns
-                        densities = p[k * CHUNK : (k + 1) * CHUNK]
                     part = 0.0
-                    for i in range(cells.size):
-                        r = settled(geometry, cells[i], shift, densities[i])
-                        bits_r = as_bits(r)
-                        low = bits_r if bits_r < low else low
-                        bits_d = as_bits(abs(r - 1.0))
-                        largest = bits_d if bits_d > largest else largest
-                        t = descended(geometry, code, r, densities[i], alpha, a, b, c)
-                        cells[i] = t
-                        part += weights[i] * t
+                    for first in range(k * CHUNK, min((k + 1) * CHUNK, T.size), block):
+                        if block < CHUNK:
+                            for i in range(first + _AHEAD, first + _AHEAD + block, _LINE):
+                                prefetch(T, i)
+                                prefetch(w, i)
+                                if geometry == LEBESGUE:
+                                    prefetch(p, i)
+                        cells = T[first : first + block]
+                        weights = w[first : first + block]
+                        densities = weights
+                        if geometry == LEBESGUE:  # every slice costs
+                            densities = p[first : first + block]
+                        for i in range(cells.size):
+                            r = settled(geometry, cells[i], shift, densities[i])
+                            t = descended(geometry, code, r, densities[i], alpha, a, b, c)
+                            # NaN spoils the sum, and so tells of a low R. A minimum of its own
+                            # would make LLVM unroll the loop half as far: 1.3 times slower.
+                            t = t if r >= lowest else np.nan
+                            cells[i] = t
+                            part += weights[i] * t
                     parts[row, k] = part
                     total += part
-                if step > 0 and (
-                    low < limits[row, 0] or largest < limits[row, 1] or largest >= INFINITY_BITS
-                ):
-                    taken = step
+                if step > 0 and not abs(total) < np.inf:
+                    taken, lost = step, True
                     break
                 shift = 1.0 / total if geometry == FISHER else (1.0 - total) / mean
-            if settle and taken == n:
-                low = np.int64(_LARGEST_BITS)
-                largest = np.int64(0)
+            low = np.int64(_SMALLEST_BITS if lost else _LARGEST_BITS)
+            largest = np.int64(INFINITY_BITS if lost else 0)
+            if settle and not lost:
                 for k in range(parts.shape[1]):
                     cells = T[k * CHUNK : (k + 1) * CHUNK]
                     densities = p[k * CHUNK : (k + 1) * CHUNK]
@@ -443,6 +506,19 @@ def _kernel(geometry, code):
             found[row, 2] = largest
 
     return passes
+
+
+@jit
+def _farthest(geometry, T, p, shift):
+    """A cell with the largest |R-1|."""
+    largest = np.int64(0)
+    for i in range(T.size):
+        bits = as_bits(abs(settled(geometry, T[i], shift, p[i]) - 1.0))
+        largest = bits if bits > largest else largest
+    for i in range(T.size):
+        if as_bits(abs(settled(geometry, T[i], shift, p[i]) - 1.0)) == largest:
+            return i
+    return -1
 
 
 @jit
