@@ -115,9 +115,7 @@ def prefetch(typingctx, array, index):
         place = builder.bitcast(builder.gep(data, [arguments[1]]), byte.as_pointer())
         function = cgutils.get_or_insert_function(
             builder.module,
-            llvmlite.ir.FunctionType(
-                llvmlite.ir.VoidType(), [byte.as_pointer(), flag, flag, flag]
-            ),
+            llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [byte.as_pointer(), flag, flag, flag]),
             "llvm.prefetch.p0",
         )
         # to read, into the second level, data

@@ -36,7 +36,7 @@ THIRD_PARTY = {
     "matplotlib": ("ratiogan.plots", "ratiogan.animation"),
     "PIL": "ratiogan.animation",
     "numba": ("ratiogan._jit", "ratiogan._vmath", "ratiogan.solvers.glgd"),
-    "llvmlite": "ratiogan._vmath",
+    "llvmlite": ("ratiogan._jit", "ratiogan._vmath"),
     "numpy": "ratiogan.",
 }
 
