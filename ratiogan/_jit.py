@@ -80,6 +80,9 @@ def _decorator(**flags):
 # Numba's inline="always" would put it under the caller's).
 jit = _decorator(fastmath={"contract"}, forceinline=True)
 
+# As written, a*b + c with both roundings. (Left out, the flags would be those of the caller.)
+exact = _decorator(fastmath=False, forceinline=True)
+
 # Loops with sums: reassociation lets the compiler keep one partial sum per vector lane. NaN, inf
 # and the order of chunks stay as written.
 kernel = _decorator(fastmath={"reassoc", "contract", "nsz"})

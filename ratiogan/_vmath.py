@@ -1,9 +1,10 @@
-"""Branch-free log, log1p and exp, at most 2 ulp off, that LLVM turns into vector code.
+"""Branch-free log, log1p, exp and 1/sqrt, at most 2 ulp off, that LLVM turns into vector code.
 
 Numba calls a scalar libm for these functions, which costs a loop five times its arithmetic. Here
 exponent and mantissa are split by a bit cast and the rest is a polynomial, so that a loop that
 calls them is vectorised as a whole. They hold over the full range: zeros, subnormals, infinities
-and NaN come out as IEEE 754 wants them. Reassociation would undo the order in which the parts
+and NaN come out as IEEE 754 wants them (`log_finite`, `log1p_finite` and `inverse_root` spare
+themselves that, and say where they hold). Reassociation would undo the order in which the parts
 are added: the functions are ``jit`` (contract only), never inlined at the Python level.
 
 Without compilation (``NUMBA_DISABLE_JIT=1``) bit casts do not run, and NumPy's functions stand in.
@@ -84,31 +85,7 @@ def from_bits(typingctx, bits):
 @jit
 def _log_tail(f):
     # f - log(1+f) for |f| <= sqrt(2) - 1, with full relative accuracy near 0.
-    s = f / (2.0 + f)
-    z = s * s
-    p = _L7
-    p = p * z + _L6
-    p = p * z + _L5
-    p = p * z + _L4
-    p = p * z + _L3
-    p = p * z + _L2
-    p = p * z + _L1
-    return s * (f - z * p)
-
-
-@jit
-def log(x):
-    """Natural logarithm: -inf at 0, NaN below."""
-    tiny = x < _SMALLEST_NORMAL
-    scaled = x * _TWO54 if tiny else x
-    shift = 54.0 if tiny else 0.0
-    bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
-    f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
-    k = (from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - _ROUND) - shift
-    value = k * _LN2_HI + (f - (_log_tail(f) - k * _LN2_LO))
-    value = value if x < np.inf else x
-    special = -np.inf if x == 0.0 else np.nan
-    return value if x > 0.0 else special
+    return _tail_by_quotient(f, f / (2.0 + f))
 
 
 @jit
@@ -121,7 +98,11 @@ def _undivided_log_tail(f):
     y = y + y * (e + e * e)
     e = 1.0 - d * y
     s = f * y
-    s = s + s * (e + e * e)
+    return _tail_by_quotient(f, s + s * (e + e * e))
+
+
+@jit
+def _tail_by_quotient(f, s):
     z = s * s
     p = _L7
     p = p * z + _L6
@@ -131,6 +112,33 @@ def _undivided_log_tail(f):
     p = p * z + _L2
     p = p * z + _L1
     return s * (f - z * p)
+
+
+@jit
+def _log_by_parts(k, f, undivided):
+    # k log(2) + log(1+f), sqrt(1/2) <= 1+f <= sqrt(2).
+    tail = _undivided_log_tail(f) if undivided else _log_tail(f)
+    return (k * _LN2_HI + (k * _LN2_LO + f)) - tail
+
+
+@jit
+def log_finite(x):
+    """log(x) for 0 < x < inf only, subnormal numbers included."""
+    tiny = x < _SMALLEST_NORMAL
+    scaled = x * _TWO54 if tiny else x
+    bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
+    f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
+    k = from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - (_ROUND + 54.0 if tiny else _ROUND)
+    return _log_by_parts(k, f, _AVX512)
+
+
+@jit
+def log(x):
+    """Natural logarithm: -inf at 0, NaN below."""
+    value = log_finite(x)
+    value = value if x < np.inf else x
+    special = -np.inf if x == 0.0 else np.nan
+    return value if x > 0.0 else special
 
 
 @jit
@@ -144,36 +152,7 @@ def log1p_finite(x):
     k = from_bits((exponent >> 52) + (_ROUND_BITS - 0x3FF)) - _ROUND
     # (1+x) 2**-k - 1 with one rounding: both products are exact, and so is scale - 1.
     f = x * scale + (scale - 1.0)
-    tail = _undivided_log_tail(f) if _AVX512 else _log_tail(f)
-    return (k * _LN2_HI + (k * _LN2_LO + f)) - tail
-
-
-@jit
-def log_finite(x):
-    """log(x) for 0 < x < inf only, subnormal numbers included."""
-    tiny = x < _SMALLEST_NORMAL
-    scaled = x * _TWO54 if tiny else x
-    bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
-    f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
-    k = from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - (_ROUND + 54.0 if tiny else _ROUND)
-    tail = _undivided_log_tail(f) if _AVX512 else _log_tail(f)
-    return (k * _LN2_HI + (k * _LN2_LO + f)) - tail
-
-
-@jit
-def inverse_root(x):
-    """1/sqrt(x) for 0 < x < inf only, to 2 ulp, without division or root.
-
-    A guess from the bits (halving the exponent), within 3.5 %, then three steps that each cube
-    its error.
-    """
-    tiny = x < _SMALLEST_NORMAL
-    scaled = x * (_TWO54 * _TWO54) if tiny else x
-    y = from_bits(0x5FE6EB50C7B537A9 - (as_bits(scaled) >> 1))
-    for _ in range(3):
-        e = 1.0 - (scaled * y) * y
-        y = y + y * (e * (0.5 + 0.375 * e))
-    return y * _TWO54 if tiny else y
+    return _log_by_parts(k, f, _AVX512)
 
 
 @jit
@@ -193,6 +172,39 @@ def log1p_excess(x):
     near = (x > -0.29) & (x < 0.41)
     tail = _log_tail(x if near else 0.0)
     return tail if near else x - log1p(x)
+
+
+@jit
+def log_excess(x, d):
+    """d - log(x) with d = x - 1, for 0 < x < inf only: the caller knows d to more digits than x.
+
+    Where x lies around 1 the result is that of d alone, with full relative accuracy. NaN in d is
+    never lost.
+    """
+    tiny = x < _SMALLEST_NORMAL
+    scaled = x * _TWO54 if tiny else x
+    bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
+    k = from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - (_ROUND + 54.0 if tiny else _ROUND)
+    f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
+    f = d if k == 0.0 else f
+    tail = _undivided_log_tail(f) if _AVX512 else _log_tail(f)
+    return ((d - f) - k * _LN2_HI) - (k * _LN2_LO - tail)
+
+
+@jit
+def inverse_root(x):
+    """1/sqrt(x) for 0 < x < inf only, subnormal numbers included, without division or root.
+
+    A guess from the bits (halving the exponent), within 3.5 %, then three steps that each cube
+    its error.
+    """
+    tiny = x < _SMALLEST_NORMAL
+    scaled = x * (_TWO54 * _TWO54) if tiny else x
+    y = from_bits(0x5FE6EB50C7B537A9 - (as_bits(scaled) >> 1))
+    for _ in range(3):
+        e = 1.0 - (scaled * y) * y
+        y = y + y * (e * (0.5 + 0.375 * e))
+    return y * _TWO54 if tiny else y
 
 
 @jit
@@ -229,4 +241,9 @@ if config.DISABLE_JIT:
     def from_bits(bits):
         return float(np.int64(bits).view(np.float64))
 
-    log, log1p, log1p_finite, exp = np.log, np.log1p, np.log1p, np.exp
+    def inverse_root(x):
+        return 1.0 / np.sqrt(x)
+
+    log = log_finite = np.log
+    log1p = log1p_finite = np.log1p
+    exp = np.exp

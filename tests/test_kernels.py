@@ -3,6 +3,7 @@ same numbers as NumPy as one writes it.
 """
 
 import json
+import math
 import os
 import platform
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpmath
 import numba
 import numpy as np
 import pytest
@@ -18,7 +20,9 @@ from numba import config
 from scipy.optimize import brentq, minimize
 
 import ratiogan as rg
+from ratiogan._jit import kernel
 from ratiogan.catalogue import GAME_ROWS
+from ratiogan.games import STEP
 from ratiogan.games import game as make_game
 from ratiogan.solvers import steps as steps_module
 from ratiogan.solvers.glgd import GLGD
@@ -260,6 +264,26 @@ def test_threads_blocks_and_single_steps_give_the_same_bytes(cells, geometry):
     assert one.ratio.tobytes() == single.tobytes()
 
 
+@needs_compiler
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("cells", [64, CHUNK + 1, 120_000])
+def test_a_run_ends_at_the_same_step_with_the_same_bytes_however_it_is_taken(cells, geometry):
+    # A block watches one cell. It has to stop before the first step below tol, and to go on where
+    # another cell has become the farthest from 1.
+    real, gen = uneven_problem(cells)
+    options = {"geometry": geometry, "alpha": 0.3 if geometry == "lebesgue" else 0.8}
+    states = [state for _, state in GLGD(real, gen, threads=1, **options).iter_states(48)]
+    errors = [float(np.max(np.abs(state - 1.0))) for state in states]
+    for first in (2, 3, 17, 33, 48):
+        before = min(errors[:first])
+        assert errors[first] < before
+        for threads in (1, 2):
+            tol = np.nextafter(errors[first], np.inf)  # both judge R as it is stored
+            run = rg.glgd(real, gen, tol=tol, threads=threads, record="log", **options)
+            assert run.status is rg.Status.CONVERGED and run.n_steps == first
+            assert run.ratio.tobytes() == states[first].tobytes()
+
+
 @pytest.mark.parametrize("game", [UNSTABLE, "minimax"])
 def test_blocks_that_must_be_taken_back_give_the_same_bytes(game):
     # Steps so long that R is projected, or the step halved, inside blocks.
@@ -271,6 +295,60 @@ def test_blocks_that_must_be_taken_back_give_the_same_bytes(game):
 
 
 # ---- the same numbers as NumPy -------------------------------------------------------------------
+
+
+@needs_compiler
+@pytest.mark.parametrize("spec", GAME_ROWS)
+def test_the_signal_of_a_step_is_the_signal_of_the_game(spec):
+    game = make_game(spec)
+    code, a, b, c = game.kernel
+
+    @kernel
+    def in_a_loop(r, out, a, b, c):
+        for i in range(r.size):
+            out[i] = steps_module.finite_signal(code, r[i], a, b, c)
+
+    rng = np.random.default_rng(1)
+    kink = np.array([a if code == STEP else 1.0])
+    r = np.concatenate(
+        [
+            10.0 ** rng.uniform(-300, 300, 4000),
+            np.exp(rng.normal(size=2000)),
+            1.0 + rng.normal(size=1000) * 10.0 ** rng.uniform(-16, -2, 1000),
+            [1e-300, 1e300, 1.0, 0.5, 2.0],
+            *(kink, np.nextafter(kink, 0), np.nextafter(kink, 9)),
+        ]
+    )
+    out = np.empty_like(r)
+    in_a_loop(r, out, a, b, c)
+    u = game.signal(r)
+    assert np.all(np.abs(out - u) <= 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(u)))
+    if code == STEP:
+        np.testing.assert_array_equal(out, u)
+
+
+@needs_compiler
+@pytest.mark.parametrize("alpha", [2.0**-7, 0.37, 1.0, 3.0])
+@pytest.mark.parametrize("spec", [spec for spec in GAME_ROWS if make_game(spec).has_kink])
+def test_a_fisher_step_of_a_game_that_jumps_multiplies_by_one_of_three_factors(spec, alpha):
+    code, a, b, c = make_game(spec).kernel
+    fisher = steps_module.FISHER
+
+    @kernel
+    def in_a_loop(r, out, alpha, a, b, c):
+        for i in range(r.size):
+            out[i] = steps_module.descended(fisher, code, r[i], 0.0, alpha, a, b, c)
+
+    at = np.array([a])
+    r = np.concatenate([np.linspace(0, 5, 101), at, np.nextafter(at, 0), np.nextafter(at, 9)])
+    r = np.append(r, [1e-300, 1e300, 5e-324])
+    out = np.empty_like(r)
+    in_a_loop(r, out, alpha, a, b, c)
+    with mpmath.workdps(40):
+        for ratio, value in zip(r.tolist(), out.tolist(), strict=True):
+            u = b if ratio < a else c if ratio > a else (b + c) / 2
+            exact = ratio * mpmath.exp(-mpmath.mpf(alpha) * u)
+            assert abs(value - exact) <= 2 * math.ulp(float(exact)), ratio
 
 
 @pytest.mark.parametrize("cells", [13, CHUNK + 5])

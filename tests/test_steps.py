@@ -5,6 +5,7 @@ NumPy, so that nothing is judged by itself.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -136,6 +137,37 @@ def test_the_mass_survives_steps_of_any_size(geometry, alpha):
     assert np.all(np.abs(solution.trace.mean_ratio - 1.0) < 1e-12)
     assert np.all(solution.trace.min_ratio >= 0.0)
     assert solution.trace.projected[-1] == solution.n_steps
+
+
+def exact_projection(r, w, along):
+    """max(0, r - t along) with E = 1, in rational numbers."""
+    r, w, along = ([Fraction(x) for x in array.tolist()] for array in (r, w, along))
+    order = sorted(range(len(r)), key=lambda i: r[i] / along[i], reverse=True)
+    mass = width = Fraction(0)
+    for i in order:
+        mass, width = mass + w[i] * r[i], width + w[i] * along[i]
+        if r[i] > (mass - 1) / width * along[i]:
+            level = (mass - 1) / width
+    return np.array([float(max(Fraction(0), x - level * q)) for x, q in zip(r, along, strict=True)])
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("alpha", (1.0, 1e3, 1e8, 1e16, 1e100, 1e290))
+def test_the_projection_is_exact_after_steps_of_any_size(name, alpha):
+    for seed in range(5):
+        real, gen = random_pair(seed, n=40)
+        w = real.mass
+        geometry = Geometry(name, w, real.density)
+        r = gen.mass / w
+        far = geometry.step(r, np.log1p(r), alpha)
+        clipped = geometry.clip(far)
+        assert clipped.min() >= 0.0 and abs(w @ clipped - 1.0) < 1e-12
+        along = real.density if name == "lebesgue" else np.ones_like(w)
+        # Differences of cells cancel the digits that a step this long has shifted out.
+        lost = 4 * np.finfo(float).eps * np.abs(far).max()
+        np.testing.assert_allclose(
+            clipped, exact_projection(far, w, along), rtol=1e-12, atol=1e-12 + min(lost, 1e-3)
+        )
 
 
 def test_a_step_too_large_for_doubles_ends_the_run():

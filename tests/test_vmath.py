@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from ratiogan._jit import kernel
-from ratiogan._vmath import exp, log, log1p, log1p_excess, log1p_finite
+from ratiogan._vmath import (
+    _log_by_parts,
+    exp,
+    inverse_root,
+    log,
+    log1p,
+    log1p_excess,
+    log1p_finite,
+    log_finite,
+)
 
 MOST_ULPS = 2.0
 
@@ -36,6 +45,18 @@ def loop_log1p_finite(x, out):
 
 
 @kernel
+def loop_log_finite(x, out):
+    for i in range(x.size):
+        out[i] = log_finite(x[i])
+
+
+@kernel
+def loop_inverse_root(x, out):
+    for i in range(x.size):
+        out[i] = inverse_root(x[i])
+
+
+@kernel
 def loop_log1p_excess(x, out):
     for i in range(x.size):
         out[i] = log1p_excess(x[i])
@@ -47,6 +68,19 @@ def loop_exp(x, out):
         out[i] = exp(x[i])
 
 
+# With and without the division: which of the two a machine's kernels use, its processor decides.
+@kernel
+def loop_divided(k, f, out):
+    for i in range(f.size):
+        out[i] = _log_by_parts(k[i], f[i], False)
+
+
+@kernel
+def loop_undivided(k, f, out):
+    for i in range(f.size):
+        out[i] = _log_by_parts(k[i], f[i], True)
+
+
 def exact_excess(x):
     """x - log(1+x), by its series where the difference would need too many digits."""
     if abs(x) > 1e-5:
@@ -54,18 +88,31 @@ def exact_excess(x):
     return mpmath.fsum((-1) ** k * x**k / k for k in range(2, 12))
 
 
+FUNCTIONS = {
+    "log": log,
+    "log_finite": log_finite,
+    "log1p": log1p,
+    "log1p_finite": log1p_finite,
+    "log1p_excess": log1p_excess,
+    "inverse_root": inverse_root,
+    "exp": exp,
+}
 LOOPS = {
     "log": loop_log,
+    "log_finite": loop_log_finite,
     "log1p": loop_log1p,
     "log1p_finite": loop_log1p_finite,
     "log1p_excess": loop_log1p_excess,
+    "inverse_root": loop_inverse_root,
     "exp": loop_exp,
 }
 EXACT = {
     "log": mpmath.log,
+    "log_finite": mpmath.log,
     "log1p": mpmath.log1p,
     "log1p_finite": mpmath.log1p,
     "log1p_excess": lambda x: exact_excess(x),
+    "inverse_root": lambda x: 1 / mpmath.sqrt(x),
     "exp": mpmath.exp,
 }
 
@@ -113,8 +160,42 @@ def log1p_points(seed):
     return x[x > -1.0]
 
 
-def test_log_is_within_two_ulps():
-    assert worst_ulps("log", points(1)) < (MOST_ULPS,)
+@pytest.mark.parametrize("name", ["log", "log_finite", "inverse_root"])
+def test_functions_of_positive_numbers_are_within_two_ulps(name):
+    assert worst_ulps(name, points(1)) < (MOST_ULPS,)
+
+
+def test_subnormal_numbers_are_within_two_ulps():
+    rng = np.random.default_rng(7)
+    x = np.ldexp(rng.integers(1, 2**52, 400) >> rng.integers(0, 52, 400), -1074)
+    x = x[x > 0]
+    assert x.max() < 2.2250738585072014e-308 and x.min() < 1e-322
+    for name in ("log", "log_finite", "inverse_root"):
+        assert worst_ulps(name, x) < (MOST_ULPS,), name
+
+
+@pytest.mark.parametrize("loop", [loop_divided, loop_undivided], ids=["divided", "undivided"])
+def test_both_ways_to_the_logarithm_are_within_two_ulps(loop):
+    rng = np.random.default_rng(8)
+    low, high = math.sqrt(0.5) - 1.0, math.sqrt(2.0) - 1.0
+    f = np.concatenate(
+        [
+            rng.uniform(low, high, 2000),
+            rng.choice([-1.0, 1.0], 600) * 10.0 ** rng.uniform(-320, -0.6, 600),
+            [low, high, 0.0, 5e-324],
+        ]
+    )
+    k = rng.integers(-1075, 1025, f.size).astype(float)
+    k[::2] = rng.integers(-2, 3, k[::2].size)
+    k[-4:] = 0.0
+    for shift in (k, np.zeros_like(k)):
+        out = np.empty_like(f)
+        loop(shift, f, out)
+        with mpmath.workdps(60):
+            for power, part, value in zip(shift.tolist(), f.tolist(), out.tolist(), strict=True):
+                exact = power * mpmath.log(2) + mpmath.log1p(part)
+                ulps = float(abs(value - exact) / math.ulp(float(exact)))
+                assert ulps < MOST_ULPS, (power, part)
 
 
 def test_log1p_is_within_two_ulps():
@@ -163,6 +244,8 @@ def test_exp_is_within_two_ulps():
         ("log1p", -math.inf, math.nan),
         ("log1p", 5e-324, 5e-324),
         ("log1p_finite", 0.0, 0.0),
+        ("log_finite", 1.0, 0.0),
+        ("inverse_root", 4.0, 0.5),
         ("log1p_excess", 0.0, 0.0),
         ("log1p_excess", -1.0, math.inf),
         ("log1p_excess", -2.0, math.nan),
@@ -189,11 +272,8 @@ def test_nan_comes_out_as_nan_wherever_it_stands_in_a_vector(name):
 
 @pytest.mark.parametrize("name", list(LOOPS))
 def test_the_bare_function_agrees_with_the_loop(name):
-    function = {"log": log, "log1p": log1p, "log1p_finite": log1p_finite}.get(
-        name, log1p_excess if name == "log1p_excess" else exp
-    )
     x = np.array([1e-9, 0.1, 0.5, 1.0, 3.0, 700.0])
-    bare = np.array([function(point) for point in x])
+    bare = np.array([FUNCTIONS[name](point) for point in x])
     np.testing.assert_allclose(run(name, x), bare, rtol=1e-15)
 
 
@@ -216,6 +296,12 @@ with np.errstate(all="ignore"):
     small = np.array([1e-12, -1e-5, 9e-4, 1.1e-3, 0.3, -0.9])
     exact = [float(mpmath.mpf(a) - mpmath.log1p(mpmath.mpf(a))) for a in small]
     np.testing.assert_allclose([_vmath.log1p_excess(a) for a in small], exact, rtol=1e-11)
+    for a in x[1:-2]:
+        np.testing.assert_allclose(_vmath.log_finite(a), np.log(a), rtol=1e-15)
+        np.testing.assert_allclose(_vmath.inverse_root(a), a**-0.5, rtol=1e-15)
+        for way in (True, False):
+            value = _vmath._log_by_parts(-3.0, 0.1, way)
+            np.testing.assert_allclose(value, np.log(1.1 / 8), rtol=1e-15)
     for bits in (0.1, -3.0, 1e300):
         assert _vmath.from_bits(_vmath.as_bits(bits)) == bits
     R = np.array([0.0, 0.5, 1.0, 2.0])

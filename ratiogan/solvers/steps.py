@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from ratiogan._jit import jit, kernel, prefetch, wide_vectors
+from ratiogan._jit import exact, jit, kernel, prefetch, wide_vectors
 from ratiogan._vmath import as_bits, exp, from_bits, inverse_root, log_finite
 from ratiogan.games import INVERSE_ROOT, LOGIT, MINIMAX, STEP, signal
 from ratiogan.solvers.measure import INFINITY_BITS, measure
@@ -389,6 +389,12 @@ def settled(geometry, t, shift, p):
     return t * shift if geometry == FISHER else t + shift
 
 
+@exact
+def distance(r):
+    """The bits of |r-1|, r rounded: T shift - 1 in one rounding would be another number."""
+    return as_bits(abs(r - 1.0))
+
+
 @jit
 def finite_signal(code, r, a, b, c):
     """`signal` for 0 < r < inf only, where that is faster; to rounding in units of max(1, |u|)."""
@@ -452,7 +458,7 @@ def _kernel(geometry, code):
             for step in range(n):
                 if step > 0 and witness >= 0:
                     r = settled(geometry, T[witness], shift, p[witness])
-                    if as_bits(abs(r - 1.0)) < stop_below:
+                    if distance(r) < stop_below:
                         taken = step
                         break
                 # The start is not judged; a pass that does not settle is one of many.
@@ -498,7 +504,7 @@ def _kernel(geometry, code):
                         r = settled(geometry, cells[i], shift, densities[i])
                         bits_r = as_bits(r)
                         low = bits_r if bits_r < low else low
-                        bits_d = as_bits(abs(r - 1.0))
+                        bits_d = distance(r)
                         largest = bits_d if bits_d > largest else largest
                         cells[i] = r
             found[row, 0] = taken
@@ -513,10 +519,10 @@ def _farthest(geometry, T, p, shift):
     """A cell with the largest |R-1|."""
     largest = np.int64(0)
     for i in range(T.size):
-        bits = as_bits(abs(settled(geometry, T[i], shift, p[i]) - 1.0))
+        bits = distance(settled(geometry, T[i], shift, p[i]))
         largest = bits if bits > largest else largest
     for i in range(T.size):
-        if as_bits(abs(settled(geometry, T[i], shift, p[i]) - 1.0)) == largest:
+        if distance(settled(geometry, T[i], shift, p[i])) == largest:
             return i
     return -1
 

@@ -6,7 +6,6 @@ number of threads.
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 from ratiogan.errors import check_integer
 
@@ -58,6 +57,8 @@ class Team:
         if len(parts) == 1:
             return [work(*parts[0])]
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # a start without threads needs none
+
             self._pool = ThreadPoolExecutor(self.threads - 1)
         others = [self._pool.submit(work, *part) for part in parts[1:]]
         return [work(*parts[0]), *(other.result() for other in others)]
