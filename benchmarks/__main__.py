@@ -16,6 +16,14 @@ SECTIONS = {
     "one-core": ("benchmarks.step:one_core", "GLGD step, one core"),
     "all-cores": ("benchmarks.step:all_cores", "GLGD step, all cores"),
     "games": ("benchmarks.table:games", "games and geometries, one core, 1e4 cells"),
+    "divergences": ("benchmarks.divergences:divergences", "all divergences in one pass, one core"),
+    "ratio-intervals": (
+        "benchmarks.ratio_coverage:ratio_intervals",
+        "coverage of the exact intervals for R",
+    ),
+    "histogram": ("benchmarks.histogram:histogram", "histogram of equal cells, one core"),
+    "density-ratio": ("benchmarks.histogram:density_ratio", "DensityRatio beside densratio"),
+    "large-files": ("benchmarks.memory:large_files", "1e8 values from a file"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }

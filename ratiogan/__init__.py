@@ -13,6 +13,9 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "CannotMeasure": "errors",
     "Comparison": "comparison",
+    "Counts": "twosample.accumulate",
+    "DensityRatio": "twosample.estimator",
+    "Diagnosis": "twosample.diagnosis",
     "Distribution": "distribution",
     "Game": "games",
     "Grid": "grid",
@@ -21,14 +24,21 @@ _PUBLIC = {
     "Solution": "solution",
     "Status": "solution",
     "alternating": "solvers.alternating",
+    "check": "twosample.check",
     "compare": "comparison",
+    "count": "twosample.counting",
     "density_ratio": "ratio",
+    "diagnose": "twosample.diagnosis",
+    "divergence": "divergences",
     "game": "games",
     "glgd": "solvers.glgd",
     "glgd_batch": "solvers.batch",
     "load": "solution",
+    "merge": "twosample.accumulate",
+    "modes": "twosample.modes",
     "preset": "presets",
     "problem": "presets",
+    "table": "divergences",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -175,20 +175,34 @@ def log1p_excess(x):
 
 
 @jit
-def log_excess(x, d):
-    """d - log(x) with d = x - 1, for 0 < x < inf only: the caller knows d to more digits than x.
-
-    Where x lies around 1 the result is that of d alone, with full relative accuracy. NaN in d is
-    never lost.
-    """
-    tiny = x < _SMALLEST_NORMAL
+def _split(x, d, subnormal):
+    # k and f of x = 2**k (1+f), where d = x - 1 is known to more digits: then f is d.
+    tiny = subnormal and x < _SMALLEST_NORMAL
     scaled = x * _TWO54 if tiny else x
     bits = as_bits(scaled) + (_ONE_BITS - _ROOT_HALF_BITS)
     k = from_bits((bits >> 52) + (_ROUND_BITS - 0x3FF)) - (_ROUND + 54.0 if tiny else _ROUND)
     f = from_bits((bits & _MANTISSA) + _ROOT_HALF_BITS) - 1.0
-    f = d if k == 0.0 else f
-    tail = _undivided_log_tail(f) if _AVX512 else _log_tail(f)
-    return ((d - f) - k * _LN2_HI) - (k * _LN2_LO - tail)
+    return k, d if k == 0.0 else f
+
+
+@jit
+def log_excesses(u, v, t, subnormal):
+    """t - log(u) and -t - log(v), u = 1+t and v = 1-t: both >= 0, and accurate near t = 0.
+
+    For -1 < t < 1, given all three to full accuracy; finite but of no meaning where u or v is 0.
+    NaN in t is never lost. `subnormal` says whether u or v may be below 2**-1022.
+    """
+    k, f = _split(u, t, subnormal)
+    m, g = _split(v, -t, subnormal)
+    # One division for both quotients f/(2+f), g/(2+g).
+    x, y = 2.0 + f, 2.0 + g
+    w = 1.0 / (x * y)
+    tail_f = _tail_by_quotient(f, f * (y * w))
+    tail_g = _tail_by_quotient(g, g * (x * w))
+    return (
+        ((t - f) - k * _LN2_HI) - (k * _LN2_LO - tail_f),
+        ((-t - g) - m * _LN2_HI) - (m * _LN2_LO - tail_g),
+    )
 
 
 @jit

@@ -166,6 +166,78 @@ GAME_ROWS = (
     "boosting:generator=flipped",
 )
 
+# The rows that `ratiogan table` prints, in its order.
+DIVERGENCES = _table(
+    Entry("kl-gen-real", "KL(gen || real)", also=("kl", "rkl", "reverse-kl", "kl-divergence")),
+    Entry(
+        "kl-real-gen",
+        "KL(real || gen): what maximum likelihood minimises",
+        also=("kl", "forward-kl", "kl-divergence"),
+    ),
+    Entry(
+        "jsd",
+        "Jensen-Shannon divergence, at most log 2",
+        also=("js", "jensen-shannon", "jensenshannon", "js-divergence"),
+    ),
+    Entry("jeffreys", "KL(gen || real) + KL(real || gen)", also=("j", "symmetric-kl")),
+    Entry("tv", "total variation, at most 1", also=("total-variation", "l1")),
+    Entry(
+        "hellinger2",
+        "squared Hellinger distance 1 - sum sqrt(p_g p_r)",
+        also=("hellinger", "hellinger-squared", "h2", "squared-hellinger"),
+    ),
+    Entry("chi2-pearson", "sum (p_g - p_r)^2/p_r", also=("chi2", "pearson", "chi-squared")),
+    Entry("chi2-neyman", "sum (p_g - p_r)^2/p_g", also=("chi2", "neyman", "chi-squared")),
+    Entry(
+        "triangular",
+        "triangular discrimination, sum (p_g - p_r)^2/(p_g + p_r)",
+        also=("vincze-le-cam", "le-cam"),
+    ),
+    Entry(
+        "alpha",
+        "alpha divergence, E[R^alpha - 1]/(alpha(alpha-1))",
+        {"alpha": 0.5},
+        {"alpha": "its order, neither 0 nor 1"},
+        also=("renyi", "alpha-divergence"),
+    ),
+    Entry(
+        "js-weighted",
+        "Jensen-Shannon divergence of unequal shares",
+        {"w": 0.3},
+        {"w": "share of p_g, between 0 and 1"},
+    ),
+    Entry("kl-mix-real", "2 KL(m || real), m = (p_r + p_g)/2: the non-saturating game's cost"),
+    Entry("fgan-kl", "f-GAN's KL, u log u: KL(real || gen)"),
+    Entry("fgan-reverse-kl", "f-GAN's reverse KL, -log u: KL(gen || real)"),
+    Entry("fgan-pearson", "f-GAN's Pearson chi^2, (u-1)^2: chi2-neyman"),
+    Entry("fgan-hellinger", "f-GAN's squared Hellinger, (sqrt(u)-1)^2: 2 H^2"),
+    Entry("fgan-js", "f-GAN's Jensen-Shannon: 2 JSD"),
+    Entry("fgan-gan", "f-GAN's GAN row: 2 JSD - 2 log 2, here shifted to 2 JSD"),
+    Entry("0-1", "0-1 loss of a classifier: TV"),
+    Entry("log", "logarithmic losses of a classifier: 2 JSD"),
+    Entry("square", "square losses of a classifier: triangular"),
+    Entry(
+        "cw",
+        "cost-weighted 0-1 loss of a classifier: no strict divergence",
+        {"c": 0.3},
+        {"c": "cost weight, between 0 and 1"},
+        also=("cost-weighted",),
+    ),
+    Entry("exponential", "exponential losses of a classifier: 2 H^2"),
+    Entry("boosting", "boosting losses of a classifier: 2 H^2"),
+)
+
+# What `ratiogan check` can put a limit on.
+LIMITS = (
+    *DIVERGENCES,
+    "wasserstein",
+    "p-value",
+    "precision",
+    "recall",
+    "coverage",
+    "missing-modes",
+)
+
 GEOMETRIES = _table(
     Entry("reference", "L2(p_r): gradient u, projection d - E[d] (default)"),
     Entry("lebesgue", "L2(dy), the slides' P_o: gradient p_r u; tails freeze"),

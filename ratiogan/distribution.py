@@ -557,14 +557,16 @@ def _integrated(pdf, grid):
 
 def _counted(x, weights, grid):
     """Mass (or counts) per cell, and the share of rows or weights outside."""
-    mass = np.zeros(grid.size, dtype=np.int64 if weights is None else np.float64)
+    if weights is None:
+        counts = np.zeros(grid.size, dtype=np.int64)
+        outside, _ = grid.tally(x, counts)
+        return counts.reshape(grid.shape), outside / len(x)
+    mass = np.zeros(grid.size)
     for start in range(0, len(x), _CHUNK):
         index = grid.locate(x[start : start + _CHUNK])
         inside = index >= 0
-        part = None if weights is None else weights[start : start + _CHUNK][inside]
+        part = weights[start : start + _CHUNK][inside]
         mass += np.bincount(index[inside], part, minlength=grid.size)
-    if weights is None:
-        return mass.reshape(grid.shape), (len(x) - int(mass.sum())) / len(x)
     # Outside is a share of what was given, never of a rounded difference below 0.
     lost = max(0.0, 1.0 - float(mass.sum()) / float(weights.sum()))
     return mass.reshape(grid.shape), lost if lost > 1e-14 else 0.0

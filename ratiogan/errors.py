@@ -105,6 +105,24 @@ def check_positive(name, value, fix=None):
     return number
 
 
+def check_fraction(name, value):
+    """Return `value` as a float between 0 and 1, both excluded.
+
+    Examples
+    --------
+    >>> check_fraction("level", 0.95)
+    0.95
+    """
+    number = check_number(name, value)
+    if not 0 < number < 1:
+        raise InputError(
+            f"{name} must lie between 0 and 1, got {value}.",
+            argument=name,
+            fix="Write for instance 0.95.",
+        )
+    return number
+
+
 def check_integer(name, value, minimum=None):
     """Return `value` as an int, at least `minimum`, else refuse it."""
     try:

@@ -865,6 +865,18 @@ _WORDS = (
         aliases=("chatter", "kink"),
         related=("hinge", "0-1", "cycle"),
     ),
+    _entry(
+        "word",
+        "counts",
+        "How many samples each cell holds: all that diagnose, modes and check need of a sample.",
+        "Counts on the same cells add up, so each machine can count its own part: agree on --grid"
+        " and --domain, or pass the first file of counts as --grid, then merge the files. What"
+        " lies outside the cells stays in the file as a number. On a grid, counts is also the"
+        " word for one cell per integer.",
+        "ratiogan count ring8",
+        HERE,
+        aliases=("count", "merge", "histogram"),
+    ),
 )
 
 _ERRATA = (
@@ -899,6 +911,146 @@ _ERRATA = (
     ),
 )
 
+_DIVERGENCES = (
+    _entry(
+        "divergence",
+        "kl-gen-real",
+        "KL(gen || real) = E[R log R]: infinite where p_g has mass and p_r none.",
+        "f(s) = s log s with f'(inf) = inf: mass outside real's support costs an infinite"
+        " amount, a missed mode no more than its share. Near R = 1 it is E[(R-1)^2]/2, as"
+        " KL(real || gen) is; elsewhere the two differ, so the direction is always written out.",
+        "ratiogan table kl-gen-real",
+        "Kullback and Leibler 1951",
+        aliases=("reverse-kl",),
+        related=("kl", "kl-real-gen", "singular-mass"),
+    ),
+    _entry(
+        "divergence",
+        "kl-real-gen",
+        "KL(real || gen) = E[-log R]: infinite where the generator misses something real.",
+        "f(s) = -log s with f(0) = inf: a dropped mode costs an infinite amount, mass outside"
+        " real's support nothing of its own (f'(inf) = 0). Maximum likelihood minimises it. The"
+        " P of f-GAN is real, so its KL is this one.",
+        "ratiogan table kl-real-gen",
+        "Kullback and Leibler 1951; Nowozin, Cseke and Tomioka 2016",
+        aliases=("forward-kl",),
+        related=("kl", "kl-gen-real", "maximum-likelihood"),
+    ),
+    _entry(
+        "divergence",
+        "tv",
+        "Total variation, sum |p_g - p_r|/2: the best classifier is right (1 + TV)/2 of the time.",
+        "With as many real as generated draws the Bayes rule says real where R < 1. TV lies"
+        " between 0 and 1 and is a metric; some texts print the L1 distance, which is twice it."
+        " f(s) = |s-1|/2 has a kink at 1, so constant steps chatter.",
+        "ratiogan table tv",
+        "Nguyen, Wainwright and Jordan 2009",
+        aliases=("total-variation", "bayes-accuracy"),
+        related=("hinge", "0-1", "jsd"),
+    ),
+    _entry(
+        "divergence",
+        "hellinger2",
+        "H^2 = 1 - sum sqrt(p_g p_r), the squared Hellinger distance, between 0 and 1.",
+        "f(s) = (sqrt(s)-1)^2/2, and H is a metric. Some texts leave out the 1/2; so do the"
+        " exponential and boosting losses, whose D_f is 2 H^2. -log(1-H^2) is Bhattacharyya's"
+        " distance, half of Renyi's divergence of order 1/2.",
+        "ratiogan table hellinger2",
+        TABLE_SLIDE,
+        aliases=("hellinger", "bhattacharyya", "renyi"),
+        related=("exponential", "boosting", "tv"),
+    ),
+    _entry(
+        "divergence",
+        "chi2-pearson",
+        "Pearson's chi^2, E[(R-1)^2] = sum (p_g - p_r)^2/p_r; Neyman's divides by p_g.",
+        "Near R = 1 every smooth divergence is f''(1)/2 times it. Renyi's divergence of order 2"
+        " is log(1 + chi^2). The division is by the reference: Pearson's row of f-GAN, whose P"
+        " is real, is Neyman's here.",
+        "ratiogan table chi2-pearson",
+        "Pearson 1900; Neyman 1949",
+        aliases=("chi2", "chi2-neyman", "pearson", "neyman"),
+        related=("triangular", "lsgan-pearson"),
+    ),
+    _entry(
+        "divergence",
+        "triangular",
+        "Triangular discrimination, sum (p_g - p_r)^2/(p_g + p_r), between 0 and 2.",
+        "Square losses of a margin give all of it: the f printed in the slides is a quarter."
+        " Half of it is the divergence of Vincze and Le Cam, which is Pearson's chi^2 of p_g"
+        " from m = (p_r + p_g)/2. Its root is a metric.",
+        "ratiogan table triangular",
+        TABLE_SLIDE,
+        aliases=("le-cam", "vincze-le-cam"),
+        related=("square", "chi2-pearson"),
+    ),
+    _entry(
+        "divergence",
+        "jeffreys",
+        "Jeffreys' divergence, KL(gen || real) + KL(real || gen) = E[(R-1) log R].",
+        "The symmetric sum: infinite as soon as one side has mass where the other has none."
+        " Some texts print half of it.",
+        "ratiogan table jeffreys",
+        "Jeffreys 1946",
+        aliases=("symmetric-kl",),
+        related=("kl-gen-real", "kl-real-gen"),
+    ),
+    _entry(
+        "divergence",
+        "alpha-divergence",
+        "E[R^a - 1]/(a(a-1)): one family with both KL (a -> 1, a -> 0), H^2 and chi^2.",
+        "a = 1/2 is 4 H^2, a = 2 half of Pearson's chi^2, a = -1 half of Neyman's; f''(1) = 1"
+        " for all. Mass outside real's support is infinite from a = 1 upwards, missed mass from"
+        " a = 0 downwards. Renyi's divergence is log(1 + a(a-1) D_a)/(a-1).",
+        "ratiogan table alpha:alpha=2",
+        "Liese and Vajda 2006",
+        aliases=("alpha:alpha=0.5", "alpha:alpha=2"),
+        related=("kl-gen-real", "kl-real-gen", "hellinger2", "chi2-pearson"),
+    ),
+    _entry(
+        "divergence",
+        "js-weighted",
+        "The Jensen-Shannon divergence of shares w and 1-w: what one draw tells about its label.",
+        "w KL(gen || m) + (1-w) KL(real || m) with m = w p_g + (1-w) p_r; w = 1/2 is the JSD."
+        " Its largest value is the entropy of (w, 1-w), its f''(1) is w(1-w).",
+        "ratiogan table js-weighted:w=0.1",
+        "Lin 1991",
+        related=("jsd",),
+    ),
+    _entry(
+        "divergence",
+        "kl-mix-real",
+        "2 KL(m || real), m = (p_r + p_g)/2: what descent on the non-saturating loss minimises.",
+        "E[(1+R) log((1+R)/2)] is the induced cost of u = -log f less its constant. Where"
+        " KL(gen || real) is finite it is that minus 2 JSD; mass outside real's support makes"
+        " both infinite.",
+        "ratiogan table kl-mix-real",
+        CONVERGENCE_SLIDE,
+        related=("non-saturating", "jsd", "kl-gen-real"),
+    ),
+    _entry(
+        "divergence",
+        "fgan",
+        "The table of f-GAN: its P is real, so its u is p_r/p_g = 1/R and its f(u) is our s"
+        " f(1/s).",
+        "Its KL is KL(real || gen), its Pearson row Neyman's chi^2 here, its JS 2 JSD, its"
+        " squared Hellinger 2 H^2. Its GAN row is 2 JSD - 2 log 2, which is not 0 at R = 1; the"
+        " row here is shifted.",
+        "ratiogan table fgan-kl",
+        "Nowozin, Cseke and Tomioka 2016, table 1",
+        aliases=(
+            "f-gan",
+            "fgan-kl",
+            "fgan-reverse-kl",
+            "fgan-pearson",
+            "fgan-hellinger",
+            "fgan-js",
+            "fgan-gan",
+        ),
+        related=("kl-real-gen", "jsd", "minimax"),
+    ),
+)
+
 EXPLANATIONS = {
     entry.name: entry
     for group in (
@@ -911,6 +1063,7 @@ EXPLANATIONS = {
         _PRESETS,
         _EXITS,
         _NUMBERS,
+        _DIVERGENCES,
         _WORDS,
         _ERRATA,
     )

@@ -16,6 +16,8 @@ FEW_INTEGERS = 50  # whole numbers with at most so many distinct values are coun
 
 _BYTES_PER_CELL = 64  # eight arrays of one double: what a solver holds at once
 _CHUNK = 1 << 16
+_STRETCH = 2048  # values whose cells are guessed at once: they stay in the first-level cache
+_MANY_CELLS = 1 << 14  # beyond, four histograms no longer fit in the second-level cache
 # Fewest and most cells per axis that `auto` chooses, by number of axes.
 _AUTO_CELLS = {1: (16, 1024), 2: (32, 128), 3: (16, 48)}
 
@@ -108,9 +110,20 @@ class Axis:
             index = np.zeros(len(values), dtype=np.int64)
         # A contiguous copy: one compiled version, whatever the layout and type of the values.
         values = np.array(values, dtype=np.float64)
-        scale = 0.0 if self.width is None else 1.0 / self.width
-        _locate_kernel(values, self.edges, scale, index)
+        _locate_kernel(values, self.edges, self._scale, index)
         return index
+
+    @property
+    def _scale(self):
+        """1 / width where a quotient finds the cell; 0 to search (uneven or subnormal widths)."""
+        scale = 0.0 if self.width is None else 1.0 / self.width
+        return scale if math.isfinite(scale) else 0.0
+
+    @cached_property
+    def _slack(self):
+        """How far (edge - low) / width is from the number of the edge, at most."""
+        quotient = (self.edges - self.edges[0]) * self._scale
+        return float(np.abs(quotient - np.arange(quotient.size)).max())
 
     def same_as(self, other):
         """Whether both axes have the same cells; names do not matter."""
@@ -166,7 +179,7 @@ class Grid:
                 f"edges must be a list of arrays, one per axis, got {edges!r}.", argument="edges"
             )
         edges = [_checked_edges(axis_edges, number) for number, axis_edges in enumerate(edges)]
-        names = _axis_names(names, len(edges))
+        names = axis_names(names, len(edges))
         kinds = (kinds,) if isinstance(kinds, str) else kinds
         kinds = _one_per_axis("kinds", kinds, None, len(edges))
         levels = _one_per_axis("levels", levels, (), len(edges))
@@ -214,7 +227,7 @@ class Grid:
         )
         _check_size(shape)
         lower, upper = _per_axis("lower", lower, shape), _per_axis("upper", upper, shape)
-        names = _axis_names(names, len(shape))
+        names = axis_names(names, len(shape))
         return cls._of(
             Axis(name, "regular", _regular_edges(cells, low, high))
             for name, cells, low, high in zip(names, shape, lower, upper, strict=True)
@@ -260,7 +273,7 @@ class Grid:
         """
         axes = [axis for grid in grids for axis in grid.axes]
         if len({axis.name for axis in axes}) < len(axes):
-            names = _axis_names(None, len(axes))
+            names = axis_names(None, len(axes))
             axes = [
                 Axis(name, axis.kind, axis.edges, axis.levels)
                 for name, axis in zip(names, axes, strict=True)
@@ -312,16 +325,31 @@ class Grid:
                 argument="samples",
                 fix="Choose up to 3 of them.",
             )
+        pools = [np.concatenate([sample[:, i] for sample in samples]) for i in range(columns)]
+        summaries = [Summary.of(pool) for pool in pools]
+        return cls.covering(summaries, words, domain, names, levels, smooth)
+
+    @classmethod
+    def covering(cls, summaries, words="auto", domain=None, names=None, levels=None, smooth=None):
+        """The cells of `pooled`, from a `Summary` of each column: what is left of large samples.
+
+        Examples
+        --------
+        >>> Grid.covering([Summary.of(np.arange(4.0))]).describe()
+        '4 counts 0..3'
+        """
+        columns = len(summaries)
         words = broadcast_words(words, columns)
         domain = check_domain(domain, columns)
-        names = _axis_names(names, columns)
+        names = axis_names(names, columns)
         levels = ((),) * columns if levels is None else levels
         smooth = np.zeros((1, columns)) if smooth is None else np.asarray(smooth, dtype=np.float64)
         grids = []
-        for i, word in enumerate(words):
-            pool = np.concatenate([sample[:, i] for sample in samples])
+        for i, (word, summary) in enumerate(zip(words, summaries, strict=True)):
             spread = smooth[smooth[:, i] > 0, i]
-            grids.append(_pooled_axis(pool, word, domain[i], names[i], levels[i], spread, columns))
+            grids.append(
+                _covering_axis(summary, word, domain[i], names[i], levels[i], spread, columns)
+            )
         return cls._of(grid.axes[0] for grid in grids)
 
     @property
@@ -417,6 +445,52 @@ class Grid:
                 axis.locate(block[:, i], index[start : start + _CHUNK])
         return index
 
+    def tally(self, samples, counts):
+        """Add the samples to the counts of their cells, as `numpy.histogram` does.
+
+        Parameters
+        ----------
+        samples : array_like, shape (n, ndim), or (n,) in 1-D
+        counts : ndarray of int64, shape (size,)
+            Modified in place.
+
+        Returns
+        -------
+        outside, nans : int
+            Samples that lie outside the grid, and samples with a NaN; neither is in `counts`.
+
+        Examples
+        --------
+        >>> counts = np.zeros(4, dtype=np.int64)
+        >>> Grid.regular(4, 0, 1).tally([0.0, 0.25, 1.0, 1.1, np.nan], counts)
+        (1, 1)
+        >>> counts
+        array([1, 1, 0, 1])
+        """
+        samples = as_rows(samples)
+        if samples.shape[1] != self.ndim:
+            raise InputError(
+                f"samples has {samples.shape[1]} columns, the grid {self.ndim} axes.",
+                argument="samples",
+            )
+        outside, nans = 0, 0
+        for start in range(0, len(samples), _CHUNK):
+            block = samples[start : start + _CHUNK]
+            axis = self.axes[0]
+            if self.ndim == 1 and axis._scale and axis._slack < 0.25:
+                values = np.ascontiguousarray(block[:, 0], dtype=np.float64)
+                new, new_nans = _tally_kernel(values, axis.edges, axis._scale, axis._slack, counts)
+            else:
+                index = np.zeros(len(block), dtype=np.int64)
+                for i, axis in enumerate(self.axes):
+                    axis.locate(block[:, i], index)
+                missed = _add_kernel(index, counts)
+                new_nans = int(np.isnan(block).any(axis=1).sum()) if missed else 0
+                new = missed - new_nans
+            outside += new
+            nans += new_nans
+        return outside, nans
+
     def same_as(self, other):
         """Whether both grids have the same cells; names do not matter."""
         return self is other or (
@@ -459,6 +533,46 @@ class Grid:
     def to_dict(self):
         """The grid as it stands in the JSON output."""
         return {"shape": list(self.shape), "axes": [axis.to_dict() for axis in self.axes]}
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What the cells of one column are chosen from.
+
+    Attributes
+    ----------
+    low, high : float
+        Least and greatest finite value.
+    rows : int
+        Number of finite values.
+    part : float or None
+        A value that is no whole number, if there is one.
+    is_few : bool
+        Whether all are whole numbers, with at most `FEW_INTEGERS` distinct values.
+    values : ndarray
+        All finite values, or a sample of them, from which quartiles are taken.
+    """
+
+    low: float
+    high: float
+    rows: int
+    part: float | None
+    is_few: bool
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, values):
+        """The summary of an array that fits in memory."""
+        finite = values[np.isfinite(values)]
+        if finite.size == 0:
+            return cls(math.nan, math.nan, 0, None, False, finite)
+        parts = finite[finite != np.floor(finite)]
+        low, high = float(finite.min()), float(finite.max())
+        few = parts.size == 0 and (
+            high - low < FEW_INTEGERS or np.unique(finite).size <= FEW_INTEGERS
+        )
+        part = float(parts[0]) if parts.size else None
+        return cls(low, high, finite.size, part, bool(few), finite)
 
 
 def as_rows(samples):
@@ -520,8 +634,8 @@ def broadcast_words(grid, columns):
         words *= columns
     if len(words) != columns:
         raise InputError(
-            f"grid {'x'.join(map(str, words))} has {_plural(len(words), 'part')}, "
-            f"the problem {_plural(columns, 'column')}.",
+            f"grid {'x'.join(map(str, words))} has {plural(len(words), 'part')}, "
+            f"the problem {plural(columns, 'column')}.",
             argument="grid",
             fix=f"Write {'x'.join(['128'] * columns)}, or auto.",
         )
@@ -551,7 +665,7 @@ def check_domain(domain, columns):
         parts = list(domain)
     if len(parts) != columns:
         raise InputError(
-            f"domain has {_plural(len(parts), 'part')}, the problem {_plural(columns, 'column')}.",
+            f"domain has {plural(len(parts), 'part')}, the problem {plural(columns, 'column')}.",
             argument="domain",
             fix=f"Write {','.join(['LOW:HIGH'] * columns)}.",
         )
@@ -593,8 +707,8 @@ def available_memory():
     return min(limits)
 
 
-def _pooled_axis(pool, word, ends, name, levels, spread, columns):
-    """The one-axis grid of one pooled column."""
+def _covering_axis(summary, word, ends, name, levels, spread, columns):
+    """The one-axis grid of one column."""
     if levels:
         if word not in ("auto", "categories"):
             raise InputError(
@@ -615,19 +729,15 @@ def _pooled_axis(pool, word, ends, name, levels, spread, columns):
             argument="grid",
             fix=f"Pass --categorical {name}, or counts.",
         )
-    finite = pool[np.isfinite(pool)]
-    if finite.size == 0:
+    if summary.rows == 0:
         raise InputError(f"column {name} has no finite value.", argument="samples")
-    low, high = float(finite.min()), float(finite.max())
-    whole = bool(np.all(finite == np.floor(finite)))
-    if word == "auto" and whole and high - low < MAX_COUNTS:
-        if np.unique(finite).size <= FEW_INTEGERS:
-            word = "counts"
+    low, high = summary.low, summary.high
+    if word == "auto" and summary.is_few and high - low < MAX_COUNTS:
+        word = "counts"
     if word == "counts":
-        if not whole:
-            bad = finite[finite != np.floor(finite)][0]
+        if summary.part is not None:
             raise InputError(
-                f"column {name} cannot be counts: {bad:g} is not a whole number.",
+                f"column {name} cannot be counts: {summary.part:g} is not a whole number.",
                 argument="grid",
                 fix="Write a number of cells, or auto.",
             )
@@ -645,19 +755,21 @@ def _pooled_axis(pool, word, ends, name, levels, spread, columns):
             )
         low, high = outward(low - margin, high + margin)
     if word == "auto":
-        inside = finite[(finite >= low) & (finite <= high)]
-        word = _auto_cells(inside, low, high, columns, float(spread.min(initial=math.inf)) / 4)
+        word = _auto_cells(summary, low, high, columns, float(spread.min(initial=math.inf)) / 4)
     return Grid.regular(word, low, high, names=[name])
 
 
-def _auto_cells(values, low, high, columns, width):
+def _auto_cells(summary, low, high, columns, width):
     """Cells of at most this width, and of the width that Freedman and Diaconis would take."""
     fewest, most = _AUTO_CELLS[columns]
+    values = summary.values
+    values = values[(values >= low) & (values <= high)]
     if values.size > 1:
         lower, upper = np.quantile(values, [0.25, 0.75])
         # A column with more than half its values equal has no quartile range: take the normal's.
         spread = float(upper - lower) or 1.349 * float(values.std())
-        width = min(width, 2 * spread * values.size ** (-1 / (columns + 2)) or math.inf)
+        rows = summary.rows * (values.size / summary.values.size)
+        width = min(width, 2 * spread * rows ** (-1 / (columns + 2)) or math.inf)
     return int(min(max(math.ceil((high - low) / width), fewest), most))
 
 
@@ -789,9 +901,9 @@ def _checked_kind(kind, edges, levels):
                 fix=f"Pass edges {first:g}, {first + 1:g}, ...",
             )
     if len(levels) != (edges.size - 1 if kind == "categories" else 0):
-        wanted = _plural(edges.size - 1, "level") if kind == "categories" else "none"
+        wanted = plural(edges.size - 1, "level") if kind == "categories" else "none"
         raise InputError(
-            f"an axis of {kind} with {_plural(edges.size - 1, 'cell')} needs "
+            f"an axis of {kind} with {plural(edges.size - 1, 'cell')} needs "
             f"{wanted}, got {len(levels)}.",
             argument="levels",
         )
@@ -809,7 +921,8 @@ def _per_axis(name, value, shape):
     return tuple(check_number(name, item) for item in values)
 
 
-def _axis_names(names, count):
+def axis_names(names, count):
+    """Names of the axes: as given, else ``y``, or ``y0``, ``y1``, ... where there are several."""
     if names is None:
         return ("y",) if count == 1 else tuple(f"y{i}" for i in range(count))
     names = (names,) if isinstance(names, str) else tuple(str(name) for name in names)
@@ -823,7 +936,8 @@ def _frozen(array):
     return array
 
 
-def _plural(count, noun):
+def plural(count, noun):
+    """A number of things: ``1 column``, ``2 columns``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
@@ -856,3 +970,91 @@ def _locate_kernel(x, edges, scale, index):
         else:
             cell = min(np.searchsorted(edges, value, side="right") - 1, size - 1)
         index[i] = index[i] * size + cell
+
+
+@jit
+def _add_kernel(index, counts):
+    """Add 1 at each index, and return how many are below 0. Modified in place: counts."""
+    missed = 0
+    for i in range(index.size):
+        if index[i] < 0:
+            missed += 1
+        else:
+            counts[index[i]] += 1
+    return missed
+
+
+@jit
+def _tally_kernel(x, edges, scale, slack, counts):
+    """Add the values to equal cells; return how many lie outside, and how many are NaN.
+
+    Modified in place: counts. The quotient (value - low) * scale grows with the value, and at every
+    edge it is within `slack` of the number of that edge. So its whole part is the cell, unless its
+    fraction is within `slack` of 0 or 1: then the edges themselves decide. Four histograms in turn,
+    because two neighbours in one cell would wait for each other.
+    """
+    size = edges.size - 1
+    parts = 4 if size <= _MANY_CELLS else 1
+    part = np.zeros((parts, size + 1), dtype=np.uint32)
+    a, b, c, d = part[0], part[1 % parts], part[2 % parts], part[3 % parts]
+    cell = np.empty(_STRETCH, dtype=np.uint32)
+    outside, nans = 0, 0
+    for start in range(0, x.size, _STRETCH):
+        block = x[start : start + _STRETCH]
+        _guess_cells(block, edges[0], scale, slack, size, cell)
+        whole = block.size // 4 * 4
+        for i in range(0, whole, 4):
+            a[cell[i]] += np.uint32(1)
+            b[cell[i + 1]] += np.uint32(1)
+            c[cell[i + 2]] += np.uint32(1)
+            d[cell[i + 3]] += np.uint32(1)
+        for i in range(whole, block.size):
+            a[cell[i]] += np.uint32(1)
+        doubtful = 0
+        for k in range(parts):
+            doubtful += part[k, size]
+            part[k, size] = 0
+        if doubtful:
+            new, new_nans = _tally_doubtful(block, edges, scale, cell, counts)
+            outside += new
+            nans += new_nans
+    for k in range(parts):
+        for j in range(size):
+            counts[j] += part[k, j]
+    return outside, nans
+
+
+@jit
+def _guess_cells(x, low, scale, slack, size, cell):
+    """The cell of each value where the quotient alone tells, else `size`. In place: cell."""
+    top, none = 1.0 - slack, float(size)
+    for i in range(x.size):
+        quotient = (x[i] - low) * scale
+        whole = np.floor(quotient)
+        rest = quotient - whole
+        sure = (rest > slack) & (rest < top) & (quotient >= 0.0) & (quotient < none)
+        cell[i] = np.uint32(np.int32(whole if sure else none))
+
+
+@jit
+def _tally_doubtful(x, edges, scale, cell, counts):
+    """Add the values whose cell is not known yet; return how many lie outside or are NaN."""
+    size = edges.size - 1
+    outside, nans = 0, 0
+    for i in range(x.size):
+        if cell[i] < size:
+            continue
+        value = x[i]
+        if value != value:
+            nans += 1
+            continue
+        if not (edges[0] <= value <= edges[size]):
+            outside += 1
+            continue
+        place = min(int((value - edges[0]) * scale), size - 1)
+        while value < edges[place]:
+            place -= 1
+        while place < size - 1 and value >= edges[place + 1]:
+            place += 1
+        counts[place] += 1
+    return outside, nans

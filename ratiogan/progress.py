@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 
 
 class Progress:
@@ -26,6 +27,7 @@ class Progress:
         self.stream = sys.stderr if stream is None else stream
         self.last = None
         self.width = 0
+        self.started = time.perf_counter()
 
     def __enter__(self):
         return self
@@ -37,15 +39,41 @@ class Progress:
             self.width = 0
 
     def __call__(self, step, max_steps, max_error, rate, seconds):
-        if seconds < self.patience or (
-            self.last is not None and seconds - self.last < self.interval
-        ):
-            return
+        if self._is_due(seconds):
+            self._show(self.line(step, max_steps, max_error, rate, seconds), seconds)
+
+    def rows(self, done, total=None, what="rows"):
+        """Say how many of `total` rows are done; None where only the end will tell."""
+        seconds = time.perf_counter() - self.started
+        if self._is_due(seconds):
+            self._show(self.row_line(done, total, what, seconds), seconds)
+
+    def _is_due(self, seconds):
+        return seconds >= self.patience and (
+            self.last is None or seconds - self.last >= self.interval
+        )
+
+    def _show(self, line, seconds):
         self.last = seconds
-        line = self.line(step, max_steps, max_error, rate, seconds)
         self.stream.write("\r" + line.ljust(self.width))
         self.stream.flush()
         self.width = max(self.width, len(line))
+
+    def row_line(self, done, total, what, seconds):
+        """The line of `rows`, with the time left where the total is known.
+
+        Examples
+        --------
+        >>> Progress("count", None).row_line(250_000, 1_000_000, "rows", 2.0)
+        'count  250 000 of 1 000 000 rows  about 6 s left'
+        """
+        parts = [self.name, f"{done:,}".replace(",", " ")]
+        if total:
+            parts[1] += f" of {total:,}".replace(",", " ")
+        parts[1] += f" {what}"
+        if total and done:
+            parts.append(f"about {readable((total - done) * seconds / done)} left")
+        return "  ".join(parts)
 
     def line(self, step, max_steps, max_error, rate, seconds):
         """The line of progress, with the time left where it can be told."""

@@ -7,7 +7,7 @@ that every output carries.
 import io
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ratiogan.tables import (
     TEXT_SUFFIXES,
     Table,
     as_table,
+    listed,
     read_npy,
     read_npz,
     read_text,
@@ -131,10 +132,10 @@ def read_problem(
     real = presets.DEFAULT_REAL if real is None else real
     gen = presets.DEFAULT_GEN if gen is None else gen
     sources = {
-        role: _blaming(role, _read, source, stdin, stdin_format)
+        role: blaming(role, _read, source, stdin, stdin_format)
         for role, source in (("real", real), ("gen", gen))
     }
-    grid = _read_grid(grid)
+    grid = read_grid(grid)
     warnings = []
     tables = {role: source for role, source in sources.items() if isinstance(source, Table)}
     if tables:
@@ -175,7 +176,7 @@ def percent(share):
     return f"{100 * share:.2g}%"
 
 
-def _blaming(role, function, *arguments):
+def blaming(role, function, *arguments):
     """Call `function`; what it refuses is the fault of this role."""
     try:
         return function(*arguments)
@@ -217,7 +218,8 @@ def _read_stdin(stdin, kind):
     return read_text(data, "stdin", ".csv")
 
 
-def _read_file(path):
+def file_suffix(path):
+    """The suffix of a file that can be read, in lower case; refuses what is none."""
     suffix = os.path.splitext(path)[1].lower()
     if not os.path.exists(path):
         if suffix in SUFFIXES or os.sep in path:
@@ -237,6 +239,11 @@ def _read_file(path):
             argument="source",
             fix=f"Rename it to one of {' '.join(SUFFIXES)}.",
         )
+    return suffix
+
+
+def _read_file(path):
+    suffix = file_suffix(path)
     if suffix == ".png":
         return Distribution.from_image(path)
     if suffix == ".npy":
@@ -247,13 +254,29 @@ def _read_file(path):
 
 
 def _from_npz(path):
-    """Samples (one array, or one per column), or counts with their edges."""
+    """Samples, or counts with their edges."""
     arrays = read_npz(path, path)
-    if "counts" in arrays and "edges_0" in arrays:
-        histogram = Distribution.from_histogram(arrays["counts"], _edges_grid(arrays, path))
-        return Distribution(
-            histogram.grid, histogram.mass, label=path, kind="counts", rows=histogram.rows
+    if holds_counts(arrays):
+        histogram = Distribution.from_histogram(arrays["counts"], edges_grid(arrays, path))
+        rows, outside = histogram.rows, int(arrays.get("outside", 0))
+        if rows is None:
+            return replace(histogram, label=path, kind="counts")
+        rows += outside
+        dropped = int(arrays.get("dropped_nan", 0))
+        share = outside / rows if "outside" in arrays else None
+        return replace(
+            histogram, label=path, kind="counts", rows=rows, outside=share, dropped_nan=dropped
         )
+    return samples_table(arrays, path)
+
+
+def holds_counts(arrays):
+    """Whether the arrays of a .npz file are counts and their edges."""
+    return "counts" in arrays and "edges_0" in arrays
+
+
+def samples_table(arrays, path):
+    """The table of a .npz file: its one array of samples, or its columns."""
     if len(arrays) == 1:
         return as_table(next(iter(arrays.values())), path)
     shapes = {array.shape for array in arrays.values()}
@@ -267,17 +290,17 @@ def _from_npz(path):
     return Table(path, parts, list(arrays), list(range(len(parts))))
 
 
-def _read_grid(grid):
+def read_grid(grid):
     """A Grid, if that or a file of edges is given; words stay words."""
     if isinstance(grid, (str, os.PathLike)) and os.fspath(grid).lower().endswith(".npz"):
         path = os.fspath(grid)
         if not os.path.isfile(path):
             raise InputError(f"{path} is not a file.", argument="grid")
-        return _edges_grid(read_npz(path, path), path)
+        return edges_grid(read_npz(path, path), path)
     return grid
 
 
-def _edges_grid(arrays, path):
+def edges_grid(arrays, path):
     """The grid of edges_0, edges_1, ..., with `kinds`, `names` and `levels_0`, ... if present."""
     edges = []
     while f"edges_{len(edges)}" in arrays:
@@ -304,14 +327,13 @@ def _prepared(sources, tables, columns, categorical, warnings):
     """The chosen columns of each table, paired with those of the other, texts where categories."""
     tables = {role: table.select(columns) for role, table in tables.items()}
     if len(tables) == 2:
-        _pair(tables, warnings)
-    _check_widths(sources, tables)
-    wanted = categorical.split(",") if isinstance(categorical, str) else list(categorical or ())
-    wanted = [str(item).strip() for item in wanted]
+        pair_columns(tables, warnings)
+    check_widths(sources, tables)
+    wanted = listed(categorical)
     return {role: table.with_categories(wanted) for role, table in tables.items()}
 
 
-def _pair(tables, warnings):
+def pair_columns(tables, warnings):
     """Put the columns of `gen` in the order of `real` where the names are the same."""
     real, gen = tables["real"], tables["gen"]
     if not (real.names and gen.names) or real.names == gen.names:
@@ -325,13 +347,13 @@ def _pair(tables, warnings):
         )
 
 
-def _check_widths(sources, tables):
-    """Refuse sources with different numbers of columns, and more than 3."""
+def check_widths(sources, tables, most=3):
+    """Refuse sources with different numbers of columns, and tables with more than `most`."""
     widths = {}
     for role, source in sources.items():
         if role in tables:
             widths[role] = len(tables[role].columns)
-        elif isinstance(source, Distribution):
+        elif hasattr(source, "grid"):  # masses or counts on cells
             widths[role] = source.grid.ndim
         else:
             widths[role] = presets.columns(source)
@@ -343,26 +365,30 @@ def _check_widths(sources, tables):
         listed = {role: "" for role in known} | {more: f" ({shorten(names)})" if names else ""}
         plural = "" if known["gen"] == 1 else "s"
         export = "export the same columns, or " if len(tables) == 2 else ""
-        common = ",".join(_common_columns(tables, min(known.values())))
+        fix = "choose two with as many columns."
+        if tables:
+            common = _common_columns(tables, min(known.values()))
+            fix = f"{export}pass --columns {','.join(common)}."
         raise InputError(
             f"{titles['gen']} has {known['gen']} column{plural}{listed['gen']}, "
             f"{titles['real']} has {known['real']}{listed['real']}:",
             argument="columns",
-            fix=f"{export}pass --columns {common}.",
+            fix=fix,
         )
-    table = next(iter(tables.values()))
-    if len(table.columns) > 3:
+    table = next(iter(tables.values()), None)
+    if table is not None and len(table.columns) > most:
         names = [table.name(i) for i in range(len(table.columns))]
         raise InputError(
-            f"{table.source} has {len(names)} columns ({shorten(names)}), a grid at most 3.",
+            f"{table.source} has {len(names)} columns ({shorten(names)}), a grid at most {most}.",
             argument="columns",
             fix=f"Pass --columns {','.join(names[:2])}.",
         )
 
 
 def _title(role, source):
-    """An option with its value: ``--gen gen.csv``."""
-    return f"--{role} {getattr(source, 'source', None) or getattr(source, 'label', source)}"
+    """An option with its value: ``--gen gen.csv``; ``gen array`` is what it is."""
+    name = getattr(source, "source", None) or getattr(source, "label", source)
+    return str(name) if str(name) == f"{role} array" else f"--{role} {name}"
 
 
 def _common_columns(tables, width):
@@ -380,28 +406,47 @@ def _levels(tables):
     first = next(iter(tables.values()))
     levels = []
     for i in range(len(first.columns)):
-        texts = {role: t.columns[i].dtype.kind == "U" for role, t in tables.items()}
-        if not any(texts.values()):
-            levels.append(())
-            continue
-        if not all(texts.values()):
-            text, number = sorted(tables.values(), key=lambda t: t.columns[i].dtype.kind != "U")
-            raise InputError(
-                f"column {first.name(i)} holds text in {text.source} and numbers in "
-                f"{number.source}.",
-                argument="categorical",
-                fix=f"Pass --categorical {first.name(i)} to treat both as categories.",
-            )
-        found = sorted(set().union(*(np.unique(t.columns[i]).tolist() for t in tables.values())))
-        if len(found) > MAX_LEVELS:
-            raise InputError(
-                f"column {first.name(i)} has {len(found)} different texts, a category axis at "
-                f"most {MAX_LEVELS}.",
-                argument="columns",
-                fix="Leave it out with --columns.",
-            )
-        levels.append(tuple(found))
+        kinds = [(table.source, table.columns[i]) for table in tables.values()]
+        texts = [
+            (source, np.unique(column).tolist() if column.dtype.kind == "U" else None)
+            for source, column in kinds
+        ]
+        levels.append(common_levels(first.name(i), texts))
     return levels
+
+
+def common_levels(column, texts):
+    """The sorted texts of one column, () if it holds numbers.
+
+    Parameters
+    ----------
+    column : str
+    texts : list of (str, list of str or None)
+        Per table its name and the texts in it; None where it holds numbers.
+
+    Examples
+    --------
+    >>> common_levels("city", [("a.csv", ["Rome", "Oslo"]), ("b.csv", ["Bern"])])
+    ('Bern', 'Oslo', 'Rome')
+    """
+    if all(found is None for _, found in texts):
+        return ()
+    if any(found is None for _, found in texts):
+        (text, _), (number, _) = sorted(texts, key=lambda item: item[1] is None)
+        raise InputError(
+            f"column {column} holds text in {text} and numbers in {number}.",
+            argument="categorical",
+            fix=f"Pass --categorical {column} to treat both as categories.",
+        )
+    levels = sorted(set().union(*(found for _, found in texts)))
+    if len(levels) > MAX_LEVELS:
+        raise InputError(
+            f"column {column} has {len(levels)} different texts, a category axis at "
+            f"most {MAX_LEVELS}.",
+            argument="columns",
+            fix="Leave it out with --columns.",
+        )
+    return tuple(levels)
 
 
 def _as_samples(table, levels):
@@ -417,7 +462,7 @@ def _as_samples(table, levels):
 
 def _estimated(sources, tables, grid, domain, density, nan):
     """Distributions of the tables, on common cells; and the samples."""
-    cleaned = {role: _blaming(role, table.without_missing, nan) for role, table in tables.items()}
+    cleaned = {role: blaming(role, table.without_missing, nan) for role, table in tables.items()}
     tables = {role: table for role, (table, _) in cleaned.items()}
     levels = _levels(tables)
     samples = {role: _as_samples(table, levels) for role, table in tables.items()}
@@ -511,7 +556,7 @@ def _completed(sources, made, samples, grid, domain):
                 found, is_matched = presets.matched(spec, values, weights)
                 if is_matched:
                     spec = found
-                    notes[role] = f"{_brief(presets.label(found))} (moments of {other})"
+                    notes[role] = f"{brief(presets.label(found))} (moments of {other})"
         if role == "real":
             made[role] = presets.preset(spec, cells)
         else:
@@ -522,7 +567,7 @@ def _completed(sources, made, samples, grid, domain):
 # ---- what is said about them ---------------------------------------------------------------------
 
 
-def _brief(label):
+def brief(label):
     """A preset with its numbers to three figures."""
     spec = parse(label)
     return str(Spec(spec.name, {key: _rounded(value) for key, value in spec.options.items()}))

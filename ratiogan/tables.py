@@ -17,6 +17,8 @@ from ratiogan.spec import format_number
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 
+_BLOCK = 1 << 22  # bytes of text read at once
+
 _READ_ERRORS = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 # Spellings of a missing number; they do not vote on whether a column is text.
@@ -143,16 +145,21 @@ class Table:
         text = self.odd.get((self.numbers[i], row), str(value))
         total = int(sum(mask.sum() for mask in missing))
         where = f"row {row}" if self.lines is None else f"line {self.lines[row]}"
-        if text in ("inf", "-inf"):
-            what = f'"{text}" is not finite'
-        else:
-            what = f'"{text}" is not a number' if text else "the field is empty"
-        raise InputError(
-            f"{self.source} {where}, column {self.name(i)}: {what}; "
-            f"{total} such field{'' if total == 1 else 's'}.",
-            argument="nan",
-            fix="Pass --nan drop to leave those rows out.",
-        )
+        raise missing_field(self.source, where, self.name(i), text, total)
+
+
+def missing_field(source, where, column, text, total):
+    """The refusal of the first of `total` fields that hold no finite number."""
+    if text in ("inf", "-inf"):
+        what = f'"{text}" is not finite'
+    else:
+        what = f'"{text}" is not a number' if text else "the field is empty"
+    plural = "" if total == 1 else "s"
+    return InputError(
+        f"{source} {where}, column {column}: {what}; {total} such field{plural}.",
+        argument="nan",
+        fix="Pass --nan drop to leave those rows out.",
+    )
 
 
 def read_text_file(path, suffix):
@@ -169,31 +176,137 @@ def read_text(data, source, suffix):
     (.csv; semicolons if the first line has no comma), tabs (.tsv), or whatever of tab, comma,
     semicolon and spaces the first line shows (.txt). Blank lines are skipped.
     """
-    try:
-        text = data.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{source} is not a text file in UTF-8.",
-            argument="source",
-            fix="Check the suffix, or save it as UTF-8.",
-        ) from None
-    start = next((line for line in io.StringIO(text) if line.strip()), "")
-    if not start:
-        raise CannotMeasure(f"{source} has no rows.", argument="source")
-    separator = _separator(start, suffix)
-    first = _split(start, separator)
-    has_header = not any(_is_number(item) for item in first) and any(first)
-    names = _header_names(first) if has_header else None
-    numbers = list(range(len(first)))
-    values = _plain_numbers(text, separator, has_header, len(first))
-    if values is not None:
-        return Table(source, [values[:, i] for i in numbers], names, numbers)
-    rows, lines = _fields(text, separator, source, len(first))
-    rows, lines = rows[has_header:], lines[has_header:]
-    table = Table(source, [], names, numbers, np.array(lines, dtype=np.int64))
-    for i in numbers:
-        table.columns.append(_column([row[i] for row in rows], i, table.odd))
-    return table
+    return TextReader(io.BytesIO(data), source, suffix, size=max(1, len(data))).whole()
+
+
+class TextReader:
+    """A CSV, TSV or TXT file, read a block of rows at a time, as `read_text` reads all of it.
+
+    The first block (4 MB) decides which columns are text.
+
+    Parameters
+    ----------
+    stream : binary or text file
+    source : str
+        The file as the user named it.
+    suffix : str
+    size : int, optional
+        Bytes per block.
+
+    Attributes
+    ----------
+    names : list of str or None
+        The header.
+    width : int
+        Number of columns.
+
+    Raises
+    ------
+    InputError, CannotMeasure
+        If it is no text, or has no rows.
+
+    Examples
+    --------
+    >>> reader = TextReader(io.BytesIO(b"a,b\\n1,x\\n2,y\\n"), "ab.csv", ".csv")
+    >>> reader.names, [table.columns[0].tolist() for table in reader.blocks()]
+    (['a', 'b'], [[1.0, 2.0]])
+    """
+
+    def __init__(self, stream, source, suffix, size=_BLOCK):
+        self.source = source
+        self._texts = None
+        self._blocks = self._decoded(stream, size)
+        self._first = next((block for block in self._blocks if block[0].strip()), None)
+        if self._first is None:
+            raise CannotMeasure(f"{source} has no rows.", argument="source")
+        start = next(line for line in io.StringIO(self._first[0]) if line.strip())
+        self._separator = _separator(start.rstrip("\r\n"), suffix)
+        first = _split(start.rstrip("\r\n"), self._separator)
+        self.width = len(first)
+        has_header = not any(_is_number(item) for item in first) and any(first)
+        self.names = _header_names(first) if has_header else None
+
+    def _decoded(self, stream, size):
+        """Pairs (text, line before it) of whole rows."""
+        line, encoding = 0, "utf-8-sig"
+        for block in _whole_rows(stream, size):
+            try:
+                text = block.decode(encoding)
+            except UnicodeDecodeError:
+                raise InputError(
+                    f"{self.source} is not a text file in UTF-8.",
+                    argument="source",
+                    fix="Check the suffix, or save it as UTF-8.",
+                ) from None
+            yield text.rstrip("\r\n"), line
+            line, encoding = line + block.count(b"\n"), "utf-8"
+
+    @property
+    def heading(self):
+        """A table without rows: to choose columns from. Its columns are their numbers."""
+        numbers = list(range(self.width))
+        return Table(self.source, numbers, self.names, numbers)
+
+    def blocks(self):
+        """The tables, one after the other; can be run through once."""
+        yield self._table(*self._first, has_header=self.names is not None)
+        self._first = None
+        for text, line in self._blocks:
+            if text.strip():
+                yield self._table(text, line, has_header=False)
+
+    def whole(self):
+        """The table, where one block holds all."""
+        return next(self.blocks())
+
+    def _table(self, text, line, has_header):
+        numbers = list(range(self.width))
+        if not self._texts:
+            values = _plain_numbers(text, self._separator, has_header, self.width)
+            if values is not None:
+                self._texts = frozenset()
+                return Table(self.source, [values[:, i] for i in numbers], self.names, numbers)
+        rows, lines = _fields(text, self._separator, self.source, self.width, line)
+        rows, lines = rows[has_header:], lines[has_header:]
+        table = Table(self.source, [], self.names, numbers, np.array(lines, dtype=np.int64))
+        for i in numbers:
+            is_text = None if self._texts is None else i in self._texts
+            table.columns.append(_column([row[i] for row in rows], i, table.odd, is_text))
+        if self._texts is None:
+            self._texts = frozenset(i for i in numbers if table.columns[i].dtype.kind == "U")
+        return table
+
+
+def _whole_rows(stream, size):
+    """Blocks of bytes that end where a row does: at a line's end, but not within quotes."""
+    rest = b""
+    while True:
+        data = stream.read(size)
+        data = data.encode() if isinstance(data, str) else data
+        if not data:
+            break
+        if rest:
+            cut = _row_end(rest)
+            if not cut and len(rest) > 8 * size:
+                # A lone quote in the middle of a field is no bracket: any line's end will do.
+                cut = rest.rfind(b"\n") + 1
+            if cut:
+                yield rest[:cut]
+                rest = rest[cut:]
+        rest += data
+    if rest:
+        yield rest
+
+
+def _row_end(block):
+    """Where the last whole row of a block ends; 0 if none does."""
+    cut = block.rfind(b"\n") + 1
+    quotes = block.count(b'"', 0, cut)
+    while cut and quotes % 2:
+        before = block.rfind(b"\n", 0, cut - 1) + 1
+        quotes -= block.count(b'"', before, cut)
+        cut = before
+    return cut
 
 
 def read_npy(file, source):
@@ -222,19 +335,47 @@ def read_npz(path, source):
 
 
 def as_table(array, source):
-    """A table from an array (n,) or (n, d) of numbers or texts."""
-    if array.ndim not in (1, 2) or array.dtype.kind not in "buifUS":
+    """A table from an array (n,) or (n, d) of numbers or texts, or of records with such fields.
+
+    Python objects are read as the fields of a text file are: numbers, texts, or missing (None).
+    """
+    if array.dtype.names and array.ndim == 1:
+        parts = [as_table(array[name], source) for name in array.dtype.names]
+        columns = [column for part in parts for column in part.columns]
+        if len(columns) == len(parts):
+            return Table(source, columns, list(array.dtype.names), list(range(len(columns))))
+    if array.ndim not in (1, 2) or array.dtype.kind not in "buifUSO" or 0 in array.shape[1:]:
+        fix = "Save such an array, one row per sample."
+        if array.ndim > 2 and array.dtype.kind in "buif":
+            fix = "Flatten each sample: x.reshape(len(x), -1)."
         raise InputError(
             f"{source} holds an array of {array.dtype} with shape {array.shape}: numbers or texts "
             "of shape (rows, columns) are needed.",
             argument="source",
-            fix="Save such an array, one row per sample.",
+            fix=fix,
         )
     array = array[:, np.newaxis] if array.ndim == 1 else array
     numbers = list(range(array.shape[1]))
     if array.dtype.kind == "S":
         array = array.astype(str)
+    if array.dtype.kind == "O":
+        odd = {}
+        texts = [["" if v is None else str(v) for v in array[:, i]] for i in numbers]
+        columns = [_column(column, i, odd) for i, column in enumerate(texts)]
+        return Table(source, columns, None, numbers, odd=odd)
     return Table(source, [array[:, i] for i in numbers], None, numbers)
+
+
+def listed(wanted):
+    """Names from a text with commas, or from a list of names and numbers.
+
+    Examples
+    --------
+    >>> listed("age, city"), listed(["age", 3]), listed(None)
+    (['age', 'city'], ['age', '3'], [])
+    """
+    items = wanted.split(",") if isinstance(wanted, str) else wanted or ()
+    return [str(item).strip() for item in items]
 
 
 def shorten(names, most=8):
@@ -315,8 +456,8 @@ def _plain_numbers(text, separator, has_header, width):
     return values
 
 
-def _fields(text, separator, source, width):
-    """Fields of every row, and its line; blank lines are skipped."""
+def _fields(text, separator, source, width, before=0):
+    """Fields of every row, and its line, counted on from `before`; blank lines are skipped."""
     rows, lines = [], []
     try:
         if separator is None:
@@ -329,21 +470,26 @@ def _fields(text, separator, source, width):
                 continue
             if len(row) != width:
                 raise InputError(
-                    f"{source} line {line} has {len(row)} fields, the first line {width}.",
+                    f"{source} line {before + line} has {len(row)} fields, the first line {width}.",
                     argument="source",
                     fix="Make all rows equally long.",
                 )
             rows.append(row)
-            lines.append(line)
+            lines.append(before + line)
     except csv.Error as error:
         raise InputError(
-            f"{source} line {reader.line_num} cannot be read: {error}.", argument="source"
+            f"{source} line {before + reader.line_num} cannot be read: {error}.", argument="source"
         ) from error
     return rows, lines
 
 
-def _column(texts, number, odd):
-    """A column as numbers or as texts; fields that are no numbers are noted in `odd`."""
+def _column(texts, number, odd, is_text=None):
+    """A column as numbers or as texts; fields that are no numbers are noted in `odd`.
+
+    Where `is_text` does not say which, the fields vote.
+    """
+    if is_text:
+        return np.array(texts, dtype=str)
     values = np.empty(len(texts))
     strange = {}
     for row, text in enumerate(texts):
@@ -353,7 +499,7 @@ def _column(texts, number, odd):
             values[row] = np.nan
             strange[row] = text
     words = sum(text.lower() not in _MISSING for text in strange.values())
-    if words > len(texts) - len(strange):
+    if is_text is None and words > len(texts) - len(strange):
         return np.array(texts, dtype=str)
     odd.update({(number, row): text for row, text in strange.items()})
     return values

@@ -123,6 +123,7 @@ def _explanation_dict(entry):
 LISTS = {
     "presets": ("named distributions, for --real and --gen", lambda: catalogue.PRESETS),
     "games": ("GAN games, for --game (in full: ratiogan games)", lambda: catalogue.GAMES),
+    "divergences": ("for table and check (in full: ratiogan table)", lambda: catalogue.DIVERGENCES),
     "algorithms": ("for run and compare", lambda: catalogue.ALGORITHMS),
     "geometries": ("inner products, for --geometry", lambda: catalogue.GEOMETRIES),
     "steps": ("step rules, for --step", lambda: catalogue.STEPS),

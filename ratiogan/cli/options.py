@@ -9,10 +9,19 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from ratiogan import catalogue
-from ratiogan.errors import InputError, check_choice, check_integer, check_number, check_positive
+from ratiogan.errors import (
+    InputError,
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_number,
+    check_positive,
+)
 from ratiogan.spec import is_own_code, parse, parse_value, resolve
 
 PROBLEM = tuple("real gen grid domain density singular columns categorical nan format".split())
+SAMPLES = tuple("real gen grid domain columns categorical nan format project".split())
+GROUPS = tuple("group labels-real labels-gen".split())
 RESULTS = tuple("out force no-save no-plot style figure-format".split())
 COMMON = ("seed", "json", "threads", "quiet", "verbose", "version")
 
@@ -118,6 +127,44 @@ class Whole(click.ParamType):
         if number.is_integer():
             number = int(number) if isinstance(value, float) or "e" in str(value) else int(value)
         return check_integer(flag(param, ctx), number, self.minimum)
+
+
+class Fraction(click.ParamType):
+    """A number between 0 and 1, both excluded."""
+
+    name = "fraction"
+
+    def convert(self, value, param, ctx):
+        return check_fraction(flag(param, ctx), value)
+
+
+class Threshold(click.ParamType):
+    """A number above 0: a limit on R."""
+
+    name = "threshold"
+
+    def convert(self, value, param, ctx):
+        return check_positive(flag(param, ctx), value)
+
+
+class Limit(click.ParamType):
+    """NAME=X: a limit on a measured number."""
+
+    name = "limit"
+
+    def convert(self, value, param, ctx):
+        name, equals, number = str(value).partition("=")
+        if not (name.strip() and equals and number.strip()):
+            raise InputError(
+                f"{flag(param, ctx)} must read NAME=X, got {value!r}.",
+                argument=param.name,
+                fix=f"Write for instance {flag(param, ctx)} jsd=0.02.",
+            )
+        name = check_choice(flag(param, ctx), name.strip(), catalogue.LIMITS)
+        return name, check_number(f"{flag(param, ctx)} {name}", number.strip())
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete([f"{name}=" for name in catalogue.LIMITS], incomplete)
 
 
 class Words(click.ParamType):
@@ -252,6 +299,22 @@ OPTIONS = {
         default="csv",
         help="What stdin holds, for a source given as -. Default: csv.",
     ),
+    "project": _option(
+        "Problem",
+        "--project",
+        "pca:K|FILE.npy",
+        help="Reduce many columns to K <= 3: principal components of the pooled sample, or a saved"
+        " matrix.",
+    ),
+    "group": _option(
+        "Problem", "--group", "NAME", help="Column with the class of each row, in both tables."
+    ),
+    "labels-real": _option(
+        "Problem", "--labels-real", "FILE", help="Classes of the real rows, one per row."
+    ),
+    "labels-gen": _option(
+        "Problem", "--labels-gen", "FILE", help="Classes of the generated rows, one per row."
+    ),
     "game": _option(
         "Algorithm",
         "--game",
@@ -302,6 +365,75 @@ OPTIONS = {
         multiple=True,
         help="One run per value, such as alpha=0.5,1,2.",
     ),
+    "level": _option(
+        "Algorithm",
+        "--level",
+        "FLOAT",
+        type=Fraction(),
+        default=0.95,
+        help="Confidence level of intervals. Default: 0.95.",
+    ),
+    "resamples": _option(
+        "Algorithm",
+        "--resamples",
+        "INT",
+        type=Whole(100),
+        default=2000,
+        help="Bootstrap and permutation replicates. Default: 2000.",
+    ),
+    "max": _option(
+        "Algorithm",
+        "--max",
+        "NAME=X",
+        type=Limit(),
+        multiple=True,
+        help="Fail where NAME is above X, such as jsd=0.02. Repeatable.",
+    ),
+    "min": _option(
+        "Algorithm",
+        "--min",
+        "NAME=X",
+        type=Limit(),
+        multiple=True,
+        help="Fail where NAME is below X, such as coverage=0.95. Repeatable.",
+    ),
+    "bound": _option(
+        "Algorithm",
+        "--bound",
+        type=Choice(("upper", "lower", "value")),
+        help="Which end of the interval is tested. Default: the unfavourable one.",
+    ),
+    "covered": _option(
+        "Algorithm",
+        "--covered",
+        "FLOAT",
+        type=Threshold(),
+        default=0.5,
+        help="A mode is covered where the lower end of R is above this. Default: 0.5.",
+    ),
+    "thinned": _option(
+        "Algorithm",
+        "--thinned",
+        "FLOAT",
+        type=Threshold(),
+        default=0.8,
+        help="It is thinned where the upper end of R is below this. Default: 0.8.",
+    ),
+    "missing": _option(
+        "Algorithm",
+        "--missing",
+        "FLOAT",
+        type=Threshold(),
+        default=0.05,
+        help="It is missing where the upper end of R is below this. Default: 0.05.",
+    ),
+    "unit": _option(
+        "Results",
+        "--unit",
+        type=Choice(("nats", "bits")),
+        default="nats",
+        help="Unit of divergences. Default: nats.",
+    ),
     "seed": _option(
         "Results",
         "--seed",
@@ -314,8 +446,8 @@ OPTIONS = {
         "Results",
         "--out -o",
         "PATH",
-        help="Where results go: a folder; for plot and animate the file itself. Default: the next"
-        " free ratiogan-runs/NAME-001 for run and compare; others write nothing.",
+        help="Where results go: a folder; for plot, animate, count and merge the file itself."
+        " Default: the next free ratiogan-runs/NAME-001 for run and compare; others write nothing.",
     ),
     "force": _flag("Results", "--force", "Overwrite files of ours that exist."),
     "no-save": _flag("Results", "--no-save", "Write nothing."),

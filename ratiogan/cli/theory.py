@@ -1,10 +1,10 @@
-"""Commands on the theory itself: games."""
+"""Commands on the theory itself: games, table."""
 
 import click
 
 from ratiogan import catalogue
 from ratiogan.cli.frame import command
-from ratiogan.cli.options import GAME_TYPE
+from ratiogan.cli.options import GAME_TYPE, SpecText
 from ratiogan.cli.output import Report, drawing, labelled
 from ratiogan.cli.saving import Results
 
@@ -210,3 +210,204 @@ def _wrapped(text):
     from ratiogan.text import wrap
 
     return wrap(text).split("\n")
+
+
+DIVERGENCE_TYPE = SpecText(catalogue.DIVERGENCES, "divergence", "ratiogan table")
+ROW_HEADINGS = ("name", "f(s)", "f'(inf)", "conjugate f*(t)", "range", "max error", "ok")
+ROW_STARTS = (2, 21, 53, 63, 88, 103, 115)
+LOSS_HEADINGS = ("name", "l+(h)", "l-(h)", "best h*(s)", "f(s), shifted to f(1)=0", "D_f is")
+LOSS_STARTS = (2, 17, 36, 55, 71, 106)
+
+
+@command(
+    "table",
+    sentence="The divergences: generator, conjugate, losses; every row verified as it is printed.",
+    example="ratiogan table jsd",
+    options=("unit", "out", "force", "no-save", "no-plot", "style", "figure-format", "markdown"),
+    arguments=[
+        click.Argument(["divergence"], metavar="[DIVERGENCE]", type=DIVERGENCE_TYPE, required=False)
+    ],
+)
+def table(job, divergence, **options):
+    results = Results(None, options)
+    from ratiogan.divergences import table as verified
+
+    unit = options["unit"]
+    checks = verified(divergence)
+    wrong = [check for check in checks if not check.ok]
+    if divergence is not None:
+        report = _report_row(checks[0], unit)
+    else:
+        report = _report_rows(checks, wrong, unit)
+    report.exit_code = 3 if wrong else 0
+    report.unit = unit
+    report.options = {"divergence": divergence}
+    report.extra = {
+        "divergences": [{**check.to_dict(), **_in_unit(check, unit)} for check in checks]
+    }
+
+    def draw(style, command):
+        return drawing().table_figure(checks, style=style, command=command)
+
+    results.write(report, job, draw)
+    return report
+
+
+def _report_rows(checks, wrong, unit):
+    from ratiogan.text import markdown_table
+
+    count = len(checks)
+    cells = [_row_cells(check, unit) for check in checks]
+    losses = [_loss_cells(check) for check in checks if check.row.losses is not None]
+    misprinted = [c.name for c in checks if c.row.losses is not None and c.row.losses.printed]
+    how = "brute-force minimum over h, conjugate, variational bound, convexity"
+    if wrong:
+        failed = "; ".join(f"{check.name} ({', '.join(check.wrong)})" for check in wrong)
+        finding = f"{len(wrong)} of {count} rows FAIL: {failed}."
+    else:
+        finding = f"all {count} rows hold ({how})."
+    return Report(
+        "table",
+        finding=finding,
+        header=[
+            f"ratiogan table   {count} divergences   D_f = E[f(s)], s = p_g/p_r, f(1) = 0, "
+            f"{unit}   each row verified as printed"
+        ],
+        body=[
+            *_columns(ROW_HEADINGS, cells, ROW_STARTS),
+            "f* is -f(0) below f'(0) and inf above f'(inf), the price of generator mass where "
+            "p_r = 0.",
+            *(["Ranges are in bits; f is in nats (divide by log 2)."] if unit == "bits" else []),
+            "classification losses (margin h; f = -inf_h [l+(h) + s l-(h)])",
+            *_columns(LOSS_HEADINGS, losses, LOSS_STARTS),
+            *_wrapped(finding),
+            f"{len(misprinted)} are printed wrongly in the slides: {', '.join(misprinted)}.",
+        ],
+        footer=["ratiogan table DIVERGENCE         one row in full, with what the slides print"],
+        markdown="\n\n".join(
+            [markdown_table(ROW_HEADINGS, cells), markdown_table(LOSS_HEADINGS, losses), finding]
+        ),
+    )
+
+
+def _row_cells(check, unit):
+    row = check.row
+    return (
+        *(row.name, row.formula, _slope(row.slope_at_infinity), row.conjugate_formula),
+        *(_range_text(row, unit), f"{check.max_error:.1e}", "yes" if check.ok else "NO"),
+    )
+
+
+def _loss_cells(check):
+    losses = check.row.losses
+    return (
+        *(check.name, losses.plus_text, losses.minus_text, losses.best_text),
+        *(check.row.formula, check.row.meaning),
+    )
+
+
+def _slope(value):
+    """A number as it is said: .5, log 2; decimals where it has no name."""
+    from math import inf, log
+
+    said = {inf: "inf", 0.0: "0", 0.5: ".5", 1.0: "1"}
+    said |= {log(2.0): "log 2", 0.5 * log(2.0): ".5 log 2", 2.0 * log(2.0): "2 log 2"}
+    return said.get(value, f"{value:.4g}")
+
+
+def _range_text(row, unit):
+    if unit == "nats" or not row.logarithmic or row.range[1] == float("inf"):
+        return row.range_text
+    return f"[0, {_in_bits(row.range[1]):.4g}]"
+
+
+def _in_bits(value):
+    from math import log
+
+    return value / log(2.0)
+
+
+def _in_unit(check, unit):
+    """The range of a row in the unit asked for."""
+    low, high = check.row.range
+    if unit == "bits" and check.row.logarithmic:
+        high = _in_bits(high)
+    return {"range": [low, high]}
+
+
+def _columns(headings, rows, starts):
+    """Lines whose cells begin at `starts`, or two blanks after a longer one before."""
+    lines = []
+    for row in (headings, *rows):
+        line = ""
+        for start, cell in zip(starts, row, strict=True):
+            line = f"{line:{start}}" if len(line) + 2 <= start or not line else f"{line}  "
+            line += cell
+        lines.append(line.rstrip())
+    return lines
+
+
+def _report_row(check, unit):
+    """One row in full: all it says, what the slides print, and every check with its error."""
+    from ratiogan.text import markdown_table
+
+    row = check.row
+    if check.ok:
+        finding = f"{row.name} holds: {len(check.errors)} checks, max error {check.max_error:.1e}."
+    else:
+        finding = f"{row.name} FAILS: {', '.join(check.wrong)}."
+    zero = _slope(row.value_at_zero)
+    facts = [
+        ("D_f is", row.meaning),
+        ("f(s)", row.formula),
+        ("f(0), f'(inf)", f"{zero}, {_slope(row.slope_at_infinity)}"),
+        ("conjugate", f"f*(t) = {row.conjugate_formula}, -f(0) below f'(0), inf above f'(inf)"),
+        ("best critic", f"T*(s) = f'(s) = {row.optimal_formula}"),
+        ("range", f"{_range_text(row, unit)} {unit if row.logarithmic else ''}".rstrip()),
+        ("f''(1)", "none: a kink" if row.curvature != row.curvature else f"{row.curvature:.6g}"),
+        *_loss_facts(row.losses),
+        *([("note", row.note)] if row.note else []),
+        ("metric", _metric_text(row)),
+    ]
+    errors = [(name, f"{error:.1e}") for name, error in check.errors.items()]
+    return Report(
+        "table",
+        finding=finding,
+        header=[f"ratiogan table {row.name}   D_f = E[f(s)], s = p_g/p_r, f(1) = 0, {unit}"],
+        body=[
+            finding,
+            "",
+            *(line for name, text in facts for line in labelled(name, _filled(text, 88), 17)),
+            "",
+            "error of each statement, relative to 1 + |value|, s from 1e-3 to 1e3",
+            *_columns(("check", "error"), errors, (2, 24)),
+        ],
+        markdown=f"{finding}\n\n{markdown_table(('', row.name), facts)}\n\n"
+        f"{markdown_table(('check', 'error'), errors)}",
+    )
+
+
+def _loss_facts(losses):
+    if losses is None:
+        return []
+    scale = (
+        "" if losses.scale == 1 else f"; f of these losses is {losses.scale:g} times the printed"
+    )
+    return [
+        ("losses", f"l+(h) = {losses.plus_text} on real data, l-(h) = {losses.minus_text} on gen"),
+        ("best margin", f"h*(s) = {losses.best_text}"),
+        ("f(s) =", f"{losses.shift:.6g} - inf over h of l+(h) + s l-(h)"),
+        ("in the slides", (losses.printed or "as here") + scale),
+    ]
+
+
+def _metric_text(row):
+    if row.metric_power is None:
+        return "none is known" if row.strict else "no: D_f = 0 for some p_g other than p_r"
+    return "D_f is one" if row.metric_power == 1 else "sqrt(D_f) is one"
+
+
+def _filled(text, width):
+    from ratiogan.text import wrap
+
+    return wrap(text, width)

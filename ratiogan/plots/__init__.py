@@ -1,6 +1,9 @@
 """Figures of results: they read a result and draw it; no computing, no pyplot, no rcParams."""
 
+import numpy as np
+
 from ratiogan.errors import InputError
+from ratiogan.plots.bars import plot_level_ratios, plot_marginals, plot_share_rows
 from ratiogan.plots.collapse import (
     collapse_figure,
     plot_cells_in_use,
@@ -16,30 +19,77 @@ from ratiogan.plots.descent import (
     plot_discriminator,
     plot_ratio,
 )
+from ratiogan.plots.divergences import (
+    plot_conjugates,
+    plot_generators,
+    table_panels,
+    table_title,
+)
 from ratiogan.plots.fields import on_plane
 from ratiogan.plots.game import game_panels, game_title, plot_game
 from ratiogan.plots.look import finish, key_sentence, look_of, new_figure
+from ratiogan.plots.modes import (
+    modes_panels,
+    plot_mode_bars,
+    plot_modes_line,
+    plot_modes_map,
+)
+from ratiogan.plots.sample_maps import plot_ratio_map, plot_sample_densities
+from ratiogan.plots.samples import (
+    diagnosis_panels,
+    plot_histograms,
+    plot_null,
+    plot_ratio_band,
+)
 from ratiogan.plots.saving import figure_bytes, save
 from ratiogan.plots.several import plot_errors, plot_final, plot_steps, several_figure
 
 __all__ = [
+    "diagnosis_figure",
     "figure",
     "figure_bytes",
     "game_figure",
+    "modes_figure",
     "plot_cells_in_use",
+    "plot_conjugates",
     "plot_convergence",
     "plot_densities",
     "plot_discriminator",
     "plot_errors",
     "plot_final",
     "plot_game",
+    "plot_generators",
+    "plot_histograms",
+    "plot_level_ratios",
+    "plot_marginals",
+    "plot_mode_bars",
+    "plot_modes_line",
+    "plot_modes_map",
+    "plot_null",
     "plot_positions",
     "plot_ratio",
+    "plot_ratio_band",
+    "plot_ratio_map",
     "plot_response",
+    "plot_sample_densities",
+    "plot_share_rows",
     "plot_steps",
     "plot_target",
     "save",
+    "table_figure",
 ]
+
+
+def settled(drawn):
+    """As `finish`, and the places of the panels rounded.
+
+    The last bits of the layout's solver differ from figure to figure, and an SVG names its clip
+    paths by them: without this the same result would not give the same file.
+    """
+    finish(drawn)
+    for ax in drawn.axes:
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 9))
+    return drawn
 
 
 def figure(result, style="slide", command=None):
@@ -47,7 +97,7 @@ def figure(result, style="slide", command=None):
 
     Parameters
     ----------
-    result : Solution or Comparison
+    result : Solution, Comparison, Diagnosis or Modes
     style : str
         ``slide`` (1920 x 1080 px), ``paper`` (6.75 in wide) or ``dark``.
     command : str or sequence of str, optional
@@ -57,6 +107,10 @@ def figure(result, style="slide", command=None):
     -------
     matplotlib.figure.Figure
     """
+    if hasattr(result, "modes"):
+        return modes_figure(result, style, command)
+    if hasattr(result, "verdict"):
+        return diagnosis_figure(result, style, command)
     look = look_of(style)
     if hasattr(result, "runs"):
         draw = several_figure
@@ -68,7 +122,7 @@ def figure(result, style="slide", command=None):
         raise InputError(f"there is no figure for the algorithm {result.algorithm}.")
     drawn = new_figure(look, key_sentence(result.finding), command)
     draw(drawn, result, look)
-    return finish(drawn)
+    return settled(drawn)
 
 
 def game_figure(game, style="slide", command=None):
@@ -87,4 +141,74 @@ def game_figure(game, style="slide", command=None):
     look = look_of(style)
     drawn = new_figure(look, game_title(game), command)
     game_panels(drawn, game, look)
-    return finish(drawn)
+    return settled(drawn)
+
+
+def diagnosis_figure(diagnosis, style="slide", command=None, framed=True):
+    """The figure of a `Diagnosis`, with its finding as the title.
+
+    One column: both histograms, R with its band and regions, the JSD beside what noise alone shows.
+    Two: both densities, the map of log R with its regions, the JSD. Three: that map for the three
+    pairs of columns. More: the JSD of every column and pair in units of its noise floor.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    style, command
+        As for `figure`.
+    framed : bool
+        Whether to write title and footer; a page has its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    look = look_of(style)
+    drawn = new_figure(look, key_sentence(diagnosis.finding) if framed else "", command)
+    for text in () if framed else tuple(drawn.texts):
+        text.remove()
+    diagnosis_panels(drawn, diagnosis, look)
+    return settled(drawn)
+
+
+def modes_figure(modes, style="slide", command=None):
+    """The figure of a `Modes` record, with its finding as the title.
+
+    The real density with every mode marked: full where covered, half where thinned, empty where
+    missing; beside it R of every mode with its interval. Classes have bars only.
+
+    Parameters
+    ----------
+    modes : Modes
+    style, command
+        As for `figure`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    look = look_of(style)
+    drawn = new_figure(look, key_sentence(modes.finding), command)
+    modes_panels(drawn, modes, look)
+    return settled(drawn)
+
+
+def table_figure(rows, style="slide", command=None):
+    """The figure of the table of divergences: every f, and every conjugate, on one scale.
+
+    Parameters
+    ----------
+    rows : sequence of RowCheck or Divergence
+        What `table` returns.
+    style, command
+        As for `figure`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows = tuple(rows)
+    look = look_of(style)
+    drawn = new_figure(look, table_title(rows), command)
+    table_panels(drawn, rows, look)
+    return settled(drawn)

@@ -1,0 +1,442 @@
+"""`diagnose`: what a generator gets wrong, with honest uncertainty on every number."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ratiogan.errors import InputError, check_choice, check_fraction, check_integer
+from ratiogan.text import significant
+from ratiogan.twosample.accumulate import Counts
+from ratiogan.twosample.cells import bin_pair
+from ratiogan.twosample.estimate import detectable, measure, precision_recall
+from ratiogan.twosample.marginals import compare_marginals
+from ratiogan.twosample.regions import UNKNOWN, class_regions, find_regions, ratio_interval
+from ratiogan.twosample.samples import read_pair
+from ratiogan.twosample.wording import markdown, summary
+
+POWER = 0.8  # "4 times in 5"
+SENSITIVITY_RESAMPLES = 500  # for the divergence on other cells: a check, not the headline
+LOG2 = math.log(2.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Diagnosis:
+    """How a generated sample differs from a real one: what `diagnose` returns.
+
+    Attributes
+    ----------
+    finding : str
+        One sentence with the number.
+    verdict : str
+        ``different`` or ``not-distinguishable``.
+    divergences : dict
+        By name, as `ratiogan table` writes it, a `Measured`; ``wasserstein`` in 1-D.
+    regions : tuple of Region
+        Where the generator puts too much or too little, worst first.
+    classes : tuple of Region
+        The same for the classes of `group`.
+    real, gen : Counts or None
+        On the common cells; None for more than 3 columns.
+    sensitivity : tuple of dict
+        The JSD on coarser and finer cells: grid, estimate, value, floor, pvalue.
+    detectable : float
+        The JSD that would be found with power 0.8.
+    precision_recall : PrecisionRecall or None
+    null : array
+        The JSD of the permuted samples.
+    columns, pairs : tuple of Marginal
+        For more than 3 columns: each column and each pair by itself.
+    projected : bool
+        Whether the columns were projected: every divergence is then a lower bound.
+    """
+
+    finding: str
+    verdict: str
+    divergences: dict
+    regions: tuple = ()
+    classes: tuple = ()
+    real: Counts | None = None
+    gen: Counts | None = None
+    sensitivity: tuple = ()
+    detectable: float = math.nan
+    precision_recall: object = None
+    null: np.ndarray = field(default_factory=lambda: np.empty(0))
+    columns: tuple = ()
+    pairs: tuple = ()
+    projected: bool = False
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int | None = 0
+    unit: str = "nats"
+    names: tuple = ()
+    rows: tuple = (0, 0)
+    header: tuple = ()
+    input: dict = field(default_factory=dict)
+    warnings: tuple = ()
+
+    def __getattr__(self, name):
+        # .jsd, .kl_gen_real, ...: the divergences by their Python names.
+        found = self.__dict__.get("divergences", {}).get(name.replace("_", "-"))
+        if found is None:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return found
+
+    @property
+    def grid(self):
+        """The common cells; None for more than 3 columns."""
+        return None if self.real is None else self.real.grid
+
+    @property
+    def ratio_band(self):
+        """Exact intervals for R in every cell: two arrays of the grid's shape."""
+        low, high = ratio_interval(
+            self.real.counts.ravel(),
+            self.gen.counts.ravel(),
+            self.real.inside,
+            self.gen.inside,
+            self.level,
+        )
+        return low.reshape(self.grid.shape), high.reshape(self.grid.shape)
+
+    @property
+    def cells(self):
+        """The common cells in a few words: ``32x32 cells (335 in use)``."""
+        in_use = int(np.count_nonzero(self.real.counts + self.gen.counts))
+        kinds = {axis.kind for axis in self.grid.axes}
+        what = (
+            {"counts": "counts", "categories": "categories"}.get(*kinds) if len(kinds) == 1 else ""
+        )
+        shape = "x".join(map(str, self.grid.shape))
+        return f"{shape} {what or 'cells'} ({in_use} in use)"
+
+    def summary(self, all_rows=False):
+        """The report as text, the finding first; at most 120 columns."""
+        return "\n".join(summary(self, all_rows))
+
+    def markdown(self):
+        """The same as Markdown tables."""
+        return markdown(self)
+
+    def to_dict(self):
+        """What ``--json`` adds to the envelope."""
+        found = {
+            "verdict": self.verdict,
+            "divergences": {name: m.to_dict() for name, m in self.divergences.items()},
+            "regions": [region.to_dict() for region in self.regions],
+            "classes": [region.to_dict() for region in self.classes],
+            "sensitivity": list(self.sensitivity),
+            "power": {"jsd": self.detectable, "power": POWER, "unit": self.unit},
+            "precision": None,
+            "recall": None,
+            "precision_recall_curve": None,
+            "columns": [marginal.to_dict() for marginal in self.columns],
+            "pairs": [marginal.to_dict() for marginal in self.pairs],
+            "projected": self.projected,
+        }
+        if self.precision_recall is not None:
+            found["precision"] = self.precision_recall.precision
+            found["recall"] = self.precision_recall.recall
+            found["precision_recall_curve"] = [
+                {"precision": p, "recall": r}
+                for p, r in zip(*self.precision_recall.curve, strict=True)
+            ]
+        return found
+
+    def plot(self, style="slide"):
+        """The figure: densities, R with its regions, and the JSD beside what noise shows.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from ratiogan import plots
+
+        return plots.diagnosis_figure(self, style=style)
+
+    def __repr__(self):
+        return f"<Diagnosis: {self.finding}>"
+
+    def _repr_html_(self):
+        from ratiogan.report import diagnosis_fragment
+
+        return diagnosis_fragment(self)
+
+
+def diagnose(
+    real=None,
+    gen=None,
+    *,
+    grid=None,
+    domain=None,
+    level=0.95,
+    resamples=2000,
+    rng=0,
+    unit="nats",
+    columns=None,
+    categorical=(),
+    nan="refuse",
+    project=None,
+    group=None,
+    labels_real=None,
+    labels_gen=None,
+    stdin=None,
+    stdin_format="csv",
+    progress=None,
+):
+    """Compare samples of a real and a generated distribution.
+
+    Both samples are counted on common cells. Every divergence comes with a debiased estimate, an
+    interval, what noise alone would show on the same cells, and a p-value; cells are gathered into
+    regions where the generator puts too much or too little.
+
+    Parameters
+    ----------
+    real, gen : array_like (n, d), path, text or Counts
+        Rows are samples. A preset (``ring8:n=10000``) is drawn. None is the default problem.
+    grid : Grid, text, int or tuple, optional
+        The cells; by default they are chosen from the pooled sample, see `cells.bin_pair`.
+    domain : text or pairs, optional
+    level : float, optional
+        Of the intervals. The verdict is at 1 - `level`.
+    resamples : int, optional
+        Bootstrap and permutation replicates.
+    rng : int or numpy.random.Generator, optional
+        0 is a seed.
+    unit : str, optional
+        ``nats`` or ``bits``.
+    columns, categorical, nan, project, group, labels_real, labels_gen, stdin, stdin_format
+        How the sources are read, see `samples.read_pair`.
+    progress : callable, optional
+
+    Returns
+    -------
+    Diagnosis
+        For more than 3 columns without `project` each column and each pair is compared by itself.
+
+    Raises
+    ------
+    InputError
+        If a source cannot be used.
+    CannotMeasure
+        If there are too few rows for the question.
+
+    Examples
+    --------
+    >>> found = diagnose("normal", "normal:mean=0.5", rng=0)
+    >>> print(found.finding)
+    >>> found.jsd.pvalue
+    """
+    seed = seed_of(rng)
+    pair = read_pair(
+        real,
+        gen,
+        columns=columns,
+        categorical=categorical,
+        nan=nan,
+        seed=seed,
+        group=group,
+        labels_real=labels_real,
+        labels_gen=labels_gen,
+        project=project,
+        stdin=stdin,
+        stdin_format=stdin_format,
+    )
+    return diagnose_pair(
+        pair,
+        grid=grid,
+        domain=domain,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+        unit=unit,
+        projected=project is not None,
+        group=group,
+        progress=progress,
+    )
+
+
+def diagnose_pair(
+    pair,
+    *,
+    grid=None,
+    domain=None,
+    level=0.95,
+    resamples=2000,
+    seed=0,
+    unit="nats",
+    projected=False,
+    group=None,
+    progress=None,
+):
+    """`diagnose` for sources that have been read: a `samples.Pair`."""
+    level = check_fraction("level", level)
+    check_integer("resamples", resamples, minimum=100)
+    check_choice("unit", unit, ("nats", "bits"))
+    facts = {
+        "level": level,
+        "resamples": resamples,
+        "seed": seed,
+        "unit": unit,
+        "names": pair.names,
+        "rows": (pair.real.rows, pair.gen.rows),
+        "projected": projected,
+        "warnings": tuple(pair.warnings),
+        "header": tuple(pair.header),
+    }
+    facts["classes"] = _compared_classes(pair, group or "class", level)
+    if len(pair.names) > 3:
+        if grid is not None or domain is not None:
+            raise InputError(
+                f"--{'grid' if grid is not None else 'domain'} is for at most 3 columns, "
+                f"the samples have {len(pair.names)}.",
+                argument="grid" if grid is not None else "domain",
+                fix="Add --project pca:2 or --columns, or leave it out.",
+            )
+        return _by_marginals(pair, facts, seed, progress)
+    return _jointly(pair, facts, grid, domain, seed, progress)
+
+
+def seed_of(rng):
+    """The seed of everything drawn: an int as it is, of a Generator its next number."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63))
+    return check_integer("rng", rng, minimum=0)
+
+
+def _compared_classes(pair, name, level):
+    if pair.real.classes is None:
+        return ()
+    return class_regions(pair.real.classes, pair.gen.classes, name=name, level=level)
+
+
+def _jointly(pair, facts, grid, domain, seed, progress):
+    """The diagnosis on common cells of up to 3 columns."""
+    binned = bin_pair(pair, grid, domain, progress)
+    real, gen = binned.real, binned.gen
+    level, unit = facts["level"], facts["unit"]
+    measured = measure(
+        real.counts.ravel(),
+        gen.counts.ravel(),
+        centres=_positions(binned.grid),
+        level=level,
+        resamples=facts["resamples"],
+        rng=seed,
+        unit=unit,
+    )
+    different = measured["jsd"].pvalue <= 1 - level
+    power = detectable(real.counts, gen.counts, level=1 - level, power=POWER)
+    power = power / LOG2 if unit == "bits" else power
+    facts["input"] = pair.input_record(real, gen)
+    warnings = [*facts.pop("warnings"), *_outside(real, "real"), *_outside(gen, "gen")]
+    return Diagnosis(
+        finding=_finding(measured["jsd"], different, power, facts["projected"])
+        + _on_classes(facts["classes"]),
+        verdict="different" if different else "not-distinguishable",
+        divergences=dict(measured),
+        regions=find_regions(real.counts, gen.counts, binned.grid, rate=1 - level, level=level),
+        real=real,
+        gen=gen,
+        sensitivity=_sensitivity(binned, measured["jsd"], level, unit, seed),
+        detectable=power,
+        precision_recall=precision_recall(real.counts.ravel(), gen.counts.ravel()),
+        null=measured.null,
+        warnings=tuple(warnings),
+        **facts,
+    )
+
+
+def _positions(grid):
+    """Cell centres of a 1-D grid of numbers, for Wasserstein-1; None elsewhere."""
+    ordered = grid.ndim == 1 and grid.axes[0].kind != "categories"
+    return grid.centres[0] if ordered else None
+
+
+def _outside(counts, role):
+    if not counts.outside:
+        return
+    yield (
+        f"{counts.outside} of the {counts.rows} rows of {role} lie outside the domain: all numbers "
+        "are about the rest."
+    )
+
+
+def _sensitivity(binned, jsd, level, unit, seed):
+    """The JSD on the coarser, the chosen and the finer cells."""
+    rows = [_sensitivity_row(binned.grid, jsd)]
+    for real, gen in binned.others:
+        other = measure(
+            real.counts.ravel(),
+            gen.counts.ravel(),
+            names=("jsd",),
+            level=level,
+            resamples=SENSITIVITY_RESAMPLES,
+            rng=seed,
+            unit=unit,
+        )
+        rows.append(_sensitivity_row(real.grid, other["jsd"]))
+    return tuple(sorted(rows, key=lambda row: math.prod(row["shape"])))
+
+
+def _sensitivity_row(grid, jsd):
+    return {
+        "grid": "x".join(map(str, grid.shape)),
+        "shape": grid.shape,
+        "estimate": jsd.estimate,
+        "value": jsd.value,
+        "floor": jsd.floor,
+        "pvalue": jsd.pvalue,
+    }
+
+
+def _finding(jsd, different, power, projected):
+    """The one sentence."""
+    least = "at least " if projected else ""
+    if different:
+        largest = "1 bit" if jsd.unit == "bits" else "log 2"
+        share = 100 * jsd.estimate / (1.0 if jsd.unit == "bits" else LOG2)
+        return (
+            f"DIFFERENT: JSD is {least}{jsd.estimate:.2g} {jsd.unit}, {significant(share, 2)}% of "
+            f"its maximum {largest}; noise alone would show {jsd.floor:.2g} (p = {jsd.pvalue:.2g})."
+        )
+    return (
+        f"NOT DISTINGUISHABLE: JSD {jsd.value:.2g}, noise alone shows {jsd.floor:.2g} "
+        f"(p = {jsd.pvalue:.2g}). A JSD of {power:.2g} or more would have been found 4 times in 5."
+    )
+
+
+def _on_classes(classes):
+    """What the classes add to the finding."""
+    unequal = sum(row.verdict != UNKNOWN for row in classes)
+    return f" {unequal} of {len(classes)} classes differ." if unequal else ""
+
+
+def _by_marginals(pair, facts, seed, progress):
+    """The diagnosis of more than 3 columns: each of them, and each pair, by itself."""
+    columns, pairs = compare_marginals(
+        pair, facts["level"], facts["resamples"], seed, facts["unit"], progress
+    )
+    found = [marginal for marginal in (*columns, *pairs) if marginal.different]
+    everything = f"{len(columns)} columns and {len(pairs)} pairs"
+    if found:
+        worst = found[0]
+        finding = (
+            f"DIFFERENT in {len(found)} of {len(columns) + len(pairs)} comparisons ({everything}); "
+            f"worst {' x '.join(worst.names)}: JSD {worst.measured.estimate:.2g} {facts['unit']}, "
+            f"noise alone would show {worst.measured.floor:.2g} "
+            f"(adjusted p = {worst.pvalue_adjusted:.2g})."
+        )
+    else:
+        finding = (
+            f"NOT DISTINGUISHABLE in any of {everything}: least adjusted p = "
+            f"{min(m.pvalue_adjusted for m in (*columns, *pairs)):.2g}."
+        )
+    facts["input"] = pair.input_record()
+    return Diagnosis(
+        finding=finding + _on_classes(facts["classes"]),
+        verdict="different" if found else "not-distinguishable",
+        divergences={},
+        columns=columns,
+        pairs=pairs,
+        **facts,
+    )
