@@ -17,6 +17,9 @@ SECTIONS = {
     "all-cores": ("benchmarks.step:all_cores", "GLGD step, all cores"),
     "games": ("benchmarks.table:games", "games and geometries, one core, 1e4 cells"),
     "divergences": ("benchmarks.divergences:divergences", "all divergences in one pass, one core"),
+    "resampling": ("benchmarks.resampling:resampling", "bootstrap and permutations, one core"),
+    "coverage": ("benchmarks.coverage:coverage", "coverage of the intervals of divergences"),
+    "power": ("benchmarks.power:power", "power of the JSD test"),
     "ratio-intervals": (
         "benchmarks.ratio_coverage:ratio_intervals",
         "coverage of the exact intervals for R",
@@ -27,6 +30,9 @@ SECTIONS = {
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }
+
+# Minutes each: only where they are named.
+SIMULATIONS = ("coverage", "power", "ratio-intervals", "density-ratio")
 
 
 def main():
@@ -39,7 +45,7 @@ def main():
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
-    sections = options.sections or list(SECTIONS)
+    sections = options.sections or [name for name in SECTIONS if name not in SIMULATIONS]
     report = {"machine": machine(), "quick": options.quick, "sections": {}}
     if not options.json:
         print("  ".join(f"{key} {value}" for key, value in report["machine"].items()))

@@ -1,6 +1,6 @@
 """Draw the figures of this folder anew: python examples/redraw.py
 
-Each is `figure.png` of a command: the one in an example's docstring, and the README's first. They
+Each is `figure.png` of a command: the one in an example's docstring, or the README's. They
 are kept with 256 colours instead of 16 million, which makes them a third of the size.
 """
 
@@ -15,8 +15,19 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 FOLDER = Path(__file__).resolve().parent
-EXAMPLES = ("doctor_visits", "digits")
+EXAMPLES = (
+    "doctor_visits",
+    "digits",
+    "visits_generators",
+    "digit_mixtures",
+    "breast_cancer",
+    "nile",
+)
 FIRST = "ratiogan run glgd --grid 1024"
+README = {  # the pictures of the front page
+    "glgd": FIRST,
+    "diagnose": "ratiogan diagnose --real ring8 --gen ring8:drop=4,thin=7,n=10000 -o ring",
+}
 
 
 def command_of(name):
@@ -44,11 +55,12 @@ def draw(words, target, first=()):
         for arguments in (first, ("-m", *words)):
             if arguments:
                 subprocess.run([sys.executable, *arguments], cwd=folder, check=True)
-        [figure] = Path(folder).glob("ratiogan-runs/*/figure.png")
+        [figure] = Path(folder).rglob("figure.png")
         shrink(figure, target)
 
 
 if __name__ == "__main__":
-    draw(shlex.split(FIRST), FOLDER / "glgd.png")
+    for name, command in README.items():
+        draw(shlex.split(command), FOLDER / f"{name}.png")
     for name in EXAMPLES:
         draw(command_of(name), FOLDER / f"{name}.png", [FOLDER / f"{name}.py"])

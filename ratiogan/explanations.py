@@ -877,6 +877,75 @@ _WORDS = (
         HERE,
         aliases=("count", "merge", "histogram"),
     ),
+    _entry(
+        "word",
+        "noise-floor",
+        "What two samples of one distribution would show on the same cells: never 0.",
+        "Two samples differ by chance, and a divergence of their counts adds that up over all"
+        " cells. The floor is its mean over permutations of the pooled rows; it grows with the"
+        " number of cells, the true divergence hardly does. So the estimate has its bias taken"
+        " off, and judge by the estimate and its interval, never by the raw value.",
+        "ratiogan diagnose --real normal --gen normal",
+        HERE,
+        aliases=("noise", "floor", "raw-value", "estimate", "interval"),
+        related=("p-value", "jsd", "detectable"),
+    ),
+    _entry(
+        "word",
+        "p-value",
+        "The share of permutations that show at least as much: (k+1)/(m+1), never 0.",
+        "If real and gen came from one distribution, any assignment of the pooled rows to the"
+        " two would be as likely. That is exact for unweighted rows, whatever the cells.",
+        "ratiogan diagnose --real normal --gen normal",
+        HERE,
+        aliases=("permutation", "pvalue"),
+        related=("noise-floor", "false-discovery-rate"),
+    ),
+    _entry(
+        "word",
+        "detectable",
+        "The JSD that a test at these sample sizes and cells finds 4 times in 5.",
+        "From the noncentral chi^2 law that a small JSD follows. A result that is not"
+        " significant says no more than that the JSD is probably below it.",
+        "ratiogan diagnose --real normal --gen normal",
+        HERE,
+        aliases=("power",),
+        related=("noise-floor",),
+    ),
+    _entry(
+        "word",
+        "false-discovery-rate",
+        "The expected share of false ones among the regions, columns or pairs reported.",
+        "Benjamini and Hochberg's rule. Intervals of what was selected because it stood out are"
+        " widened accordingly (false-coverage rate).",
+        "ratiogan diagnose",
+        "Benjamini and Hochberg 1995; Benjamini and Yekutieli 2005",
+        aliases=("fdr", "region", "regions"),
+        related=("p-value",),
+    ),
+    _entry(
+        "word",
+        "precision",
+        "Precision: share of gen on real's support. Recall: share of real on gen's.",
+        "Precision is 1 - s, s the generator mass where p_r = 0; recall is P_r(R > 0). The curve"
+        " E[min(lambda, R)] against itself over lambda passes 1 - TV at lambda = 1. A dropped"
+        " mode lowers recall, invented samples lower precision.",
+        "ratiogan diagnose",
+        "Sajjadi et al. 2018",
+        aliases=("recall",),
+        related=("singular-mass", "persistence"),
+    ),
+    _entry(
+        "word",
+        "persistence",
+        "How far a peak of the density rises above the saddle to a higher one.",
+        "Peaks that counting noise can make do not count as modes. Each cell belongs to the mode"
+        " that uphill leads to; R of a mode is its share of gen over its share of real.",
+        "ratiogan modes",
+        "Edelsbrunner, Letscher and Zomorodian 2002",
+        aliases=("mode", "modes", "coverage"),
+        related=("precision",),
+    ),
 )
 
 _ERRATA = (

@@ -535,6 +535,14 @@ class Grid:
         return {"shape": list(self.shape), "axes": [axis.to_dict() for axis in self.axes]}
 
 
+def are_few(span, distinct, rows):
+    """Whether whole numbers are counts: few distinct ones, close together or repeated.
+
+    36 rows of flows in the hundreds are no counts, though they are whole and have 36 values.
+    """
+    return distinct <= FEW_INTEGERS and (span < FEW_INTEGERS or rows >= 2 * distinct)
+
+
 @dataclass(frozen=True, eq=False)
 class Summary:
     """What the cells of one column are chosen from.
@@ -548,7 +556,7 @@ class Summary:
     part : float or None
         A value that is no whole number, if there is one.
     is_few : bool
-        Whether all are whole numbers, with at most `FEW_INTEGERS` distinct values.
+        Whether all are whole numbers, and few in the sense of `are_few`.
     values : ndarray
         All finite values, or a sample of them, from which quartiles are taken.
     """
@@ -568,9 +576,8 @@ class Summary:
             return cls(math.nan, math.nan, 0, None, False, finite)
         parts = finite[finite != np.floor(finite)]
         low, high = float(finite.min()), float(finite.max())
-        few = parts.size == 0 and (
-            high - low < FEW_INTEGERS or np.unique(finite).size <= FEW_INTEGERS
-        )
+        distinct = np.unique(finite).size if parts.size == 0 else finite.size
+        few = parts.size == 0 and are_few(high - low, distinct, finite.size)
         part = float(parts[0]) if parts.size else None
         return cls(low, high, finite.size, part, bool(few), finite)
 

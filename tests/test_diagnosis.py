@@ -102,7 +102,7 @@ def test_identical_samples_are_exactly_equal():
     found = diagnose(real=x, gen=x)
     assert found.verdict == "not-distinguishable"
     assert found.jsd.estimate == 0 and found.jsd.value == 0 and found.jsd.pvalue == 1
-    assert found.regions == () and found.finding.startswith("NOT DISTINGUISHABLE: JSD 0,")
+    assert found.regions == () and found.finding.startswith("NOT DISTINGUISHABLE: JSD 0 raw,")
 
 
 def test_swapping_real_and_gen_swaps_the_kls():

@@ -19,8 +19,8 @@ def _sources_argument(name, metavar):
 @command(
     "count",
     sentence="Count large samples on the cells of a grid, a chunk at a time: the histogram is all "
-    "that diagnose, modes and check need. Machines that count on the same cells (--grid and "
-    "--domain, or --grid with a file of counts) can be merged.",
+    "that diagnose, modes and check need, and those of several machines add up if they count on "
+    "the same cells (--grid and --domain, or --grid with a file of counts).",
     example="ratiogan count ring8:n=100000 --grid 64x64 --domain -3:3,-3:3",
     options=("grid", "domain", "columns", "categorical", "nan", "format", "out", "force"),
     arguments=[_sources_argument("sources", "[SOURCE]...")],

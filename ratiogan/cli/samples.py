@@ -83,7 +83,7 @@ def modes(job, **options):
     "check",
     sentence="A gate for CI: does every measured number keep its limit, at the unfavourable end of "
     "its interval?",
-    example="ratiogan check --real ring8 --gen ring8:drop=4 --max jsd=0.02 --min coverage=0.95",
+    example="ratiogan check --real normal --gen normal --max jsd=0.02",
     options=(*SAMPLES, *GROUPS, *_HOW_SURE, *_THRESHOLDS, "max", "min", "bound"),
 )
 def check(job, **options):

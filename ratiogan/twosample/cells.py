@@ -58,8 +58,9 @@ def bin_pair(pair, grid=None, domain=None, progress=None):
     pair : Pair
         Of at most 3 columns.
     grid : Grid, text, int or tuple, optional
-        ``auto`` takes 16 cells per axis (8 in 3-D, fewer for small samples) and halves them until
-        the JSD that noise alone shows exceeds a tenth of the JSD of the counts.
+        ``auto`` takes one cell per value for a column of whole numbers with 5 rows for each; else
+        16 cells per axis (8 in 3-D, fewer for small samples), halved until the JSD that noise alone
+        shows exceeds a tenth of the JSD of the counts. Rounded values fill such cells evenly.
     domain : text or pairs, optional
         By default the pooled range.
     progress : Progress, optional
@@ -138,6 +139,7 @@ def _finest(pair, words, ends):
     summaries = [
         _together(*both) for both in zip(pair.real.summaries(), pair.gen.summaries(), strict=True)
     ]
+    words = _with_counts(words, summaries, min(pair.real.rows, pair.gen.rows))
     plain = Grid.covering(summaries, words, ends, names=pair.names, levels=pair.levels)
     is_free = tuple(not axis.is_counting for axis in plain.axes)
     count = sum(is_free)
@@ -151,13 +153,58 @@ def _finest(pair, words, ends):
     doubled = [2 * size if free else size for size, free in zip(sizes, is_free, strict=True)]
     finer = any(is_free) and math.prod(doubled) <= _FINEST
     parts = []
-    for axis, cells, given in zip(plain.axes, doubled if finer else sizes, ends, strict=True):
+    for i, (axis, cells) in enumerate(zip(plain.axes, doubled if finer else sizes, strict=True)):
         if axis.is_counting:
             parts.append(Grid([axis.edges], [axis.name], [axis.kind], [axis.levels]))
             continue
-        low, high = given or (axis.low, axis.high)
+        low, high = ends[i] or (axis.low, axis.high)
+        step = lattice_step(summaries[i].values) if is_auto and ends[i] is None else None
+        if step is not None:
+            low, high, cells = _aligned(summaries[i].low, summaries[i].high, step, cells)
         parts.append(Grid.regular(cells, low, high, names=[axis.name]))
     return Grid.product(*parts), is_free, None if is_auto else int(finer)
+
+
+def _with_counts(words, summaries, rows):
+    """``auto`` for one column of whole numbers is counts, where these have rows enough."""
+    [summary, *others] = summaries
+    if others or words != ("auto",) or summary.part is not None or not summary.rows:
+        return words
+    span = summary.high - summary.low + 1
+    return ("counts",) if span <= min(_MOST[1], rows / _ROWS_PER_CELL) else words
+
+
+def lattice_step(values):
+    """The step of values that are rounded, None where most of them differ.
+
+    Numbers rounded to 0.1, say, would fill cells of 0.15 with one value and two in turn: a comb
+    that no density has.
+
+    Examples
+    --------
+    >>> lattice_step([0.1, 0.4, 0.4, 0.1, 0.2, 0.2, 0.4, 0.4])
+    0.1
+    """
+    levels = np.unique(values)
+    steps = np.diff(levels)
+    if not 2 <= levels.size <= np.size(values) / 2:
+        return None
+    step = float(steps.min())
+    even = np.allclose(steps / step, np.round(steps / step), rtol=0, atol=1e-3)
+    return step if even else None
+
+
+def _aligned(low, high, step, most):
+    """Ends and number of at most some `most` cells with equally many rounded values each.
+
+    Joined in twos again and again they keep equal widths.
+    """
+    values = round((high - low) / step) + 1
+    each = 2 ** max(0, math.ceil(math.log2(values / most)))
+    cells = math.ceil(values / each)
+    whole = 2 ** max(0, math.floor(math.log2(cells / _FEWEST)))
+    cells = math.ceil(cells / whole) * whole
+    return low - 0.5 * step, low + (cells * each - 0.5) * step, cells
 
 
 def _together(one, other):

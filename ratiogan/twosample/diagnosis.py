@@ -224,8 +224,10 @@ def diagnose(
     Examples
     --------
     >>> found = diagnose("normal", "normal:mean=0.5", rng=0)
-    >>> print(found.finding)
-    >>> found.jsd.pvalue
+    >>> print(found.finding[:37])
+    DIFFERENT: JSD is 0.019 nats, 2.8% of
+    >>> found.verdict, found.jsd.pvalue
+    ('different', 0.0004997501249375312)
     """
     seed = seed_of(rng)
     pair = read_pair(
@@ -329,15 +331,18 @@ def _jointly(pair, facts, grid, domain, seed, progress):
     power = power / LOG2 if unit == "bits" else power
     facts["input"] = pair.input_record(real, gen)
     warnings = [*facts.pop("warnings"), *_outside(real, "real"), *_outside(gen, "gen")]
+    regions = find_regions(real.counts, gen.counts, binned.grid, rate=1 - level, level=level)
+    sensitivity = _sensitivity(binned, measured["jsd"], level, unit, seed)
+    finding = _finding(measured["jsd"], different, power, facts["projected"])
+    finding += _reservations(different, measured, regions, sensitivity, 1 - level)
     return Diagnosis(
-        finding=_finding(measured["jsd"], different, power, facts["projected"])
-        + _on_classes(facts["classes"]),
+        finding=finding + _on_classes(facts["classes"]),
         verdict="different" if different else "not-distinguishable",
         divergences=dict(measured),
-        regions=find_regions(real.counts, gen.counts, binned.grid, rate=1 - level, level=level),
+        regions=regions,
         real=real,
         gen=gen,
-        sensitivity=_sensitivity(binned, measured["jsd"], level, unit, seed),
+        sensitivity=sensitivity,
         detectable=power,
         precision_recall=precision_recall(real.counts.ravel(), gen.counts.ravel()),
         null=measured.null,
@@ -397,12 +402,27 @@ def _finding(jsd, different, power, projected):
         share = 100 * jsd.estimate / (1.0 if jsd.unit == "bits" else LOG2)
         return (
             f"DIFFERENT: JSD is {least}{jsd.estimate:.2g} {jsd.unit}, {significant(share, 2)}% of "
-            f"its maximum {largest}; noise alone would show {jsd.floor:.2g} (p = {jsd.pvalue:.2g})."
+            f"its maximum {largest}; raw {jsd.value:.2g}, noise alone would show {jsd.floor:.2g} "
+            f"(p = {jsd.pvalue:.2g})."
         )
     return (
-        f"NOT DISTINGUISHABLE: JSD {jsd.value:.2g}, noise alone shows {jsd.floor:.2g} "
-        f"(p = {jsd.pvalue:.2g}). A JSD of {power:.2g} or more would have been found 4 times in 5."
+        f"NOT DISTINGUISHABLE: JSD {jsd.value:.2g} raw, noise alone shows {jsd.floor:.2g} "
+        f"(p = {jsd.pvalue:.2g}). A true JSD of {power:.2g} or more would have been found 4 times "
+        "in 5."
     )
+
+
+def _reservations(different, measured, regions, sensitivity, alpha):
+    """What speaks against the verdict, which is that of the JSD on the cells chosen."""
+    said = []
+    if not different and "wasserstein" in measured and measured["wasserstein"].pvalue <= alpha:
+        said.append(f"Wasserstein-1 does differ (p = {measured['wasserstein'].pvalue:.2g}).")
+    if not different and regions:
+        count = "1 region does" if len(regions) == 1 else f"{len(regions)} regions do"
+        said.append(f"{count} differ.")
+    if len({row["pvalue"] <= alpha for row in sensitivity}) > 1:
+        said.append("The verdict depends on the grid.")
+    return "".join(f" {sentence}" for sentence in said)
 
 
 def _on_classes(classes):

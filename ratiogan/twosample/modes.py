@@ -6,7 +6,7 @@ import numpy as np
 
 from ratiogan.errors import InputError, check_fraction, check_integer, check_positive
 from ratiogan.grid import Grid
-from ratiogan.twosample.cells import bin_pair
+from ratiogan.twosample.cells import bin_pair, lattice_step
 from ratiogan.twosample.mode_report import (
     NOT_IN_REAL,
     Mode,
@@ -267,32 +267,27 @@ def _binned(pair, grid, domain):
 
 
 def _even_edges(values, axis, cells):
-    """Edges of about `cells` equal cells, each with as many values where those are rounded ones.
-
-    Numbers rounded to 0.1, say, would fill cells of 0.15 with one value and two in turn: a comb of
-    peaks that the density does not have.
-    """
-    levels = np.unique(values)
-    steps = np.diff(levels)
-    if 2 <= levels.size <= values.size / 2:
-        step = float(steps.min())
-        if np.allclose(steps / step, np.round(steps / step), rtol=0, atol=1e-3):
-            width = step * max(1, math.ceil((axis.high - axis.low) / (cells * step)))
-            first = levels[0] - step * (0.5 + math.ceil((levels[0] - axis.low) / step))
-            # An even number of them, so that two can be joined; at most two lie beyond the range.
-            return first + width * np.arange(2 * math.ceil((axis.high - first) / width / 2) + 1)
+    """Edges of about `cells` equal cells, each with as many values where those are rounded ones."""
+    step = lattice_step(values)
+    if step is not None:
+        width = step * max(1, math.ceil((axis.high - axis.low) / (cells * step)))
+        least = values.min()
+        first = least - step * (0.5 + math.ceil((least - axis.low) / step))
+        # An even number of them, so that two can be joined; at most two lie beyond the range.
+        return first + width * np.arange(2 * math.ceil((axis.high - first) / width / 2) + 1)
     return np.linspace(axis.low, axis.high, cells + 1)
 
 
 def _centre(i, peaks, counts, grid):
     """Mean of the real rows around peak `i`, where the smoothed density is above a quarter of it.
 
-    On counting axes the peak itself: a mean of counts or categories is none of them.
+    On counting axes the value with most rows there: a mean of counts or categories is none of them.
     """
     peak = peaks.cells[i]
     index = np.unravel_index(peak, grid.shape)
     near = (peaks.basins == i) & (peaks.smooth >= 0.25 * peaks.smooth[index])
     weights = counts[near] if counts[near].any() else np.ones(np.count_nonzero(near))
+    index = [along[np.argmax(weights)] for along in np.nonzero(near)]
     return [
         axis.centres[place] if axis.is_counting else np.average(axis.centres[along], None, weights)
         for axis, place, along in zip(grid.axes, index, np.nonzero(near), strict=True)

@@ -12,7 +12,7 @@ import weakref
 import numpy as np
 
 from ratiogan._jit import jit
-from ratiogan.grid import FEW_INTEGERS, MAX_COUNTS, Summary
+from ratiogan.grid import FEW_INTEGERS, MAX_COUNTS, Summary, are_few
 
 CHUNK = 1 << 18  # numbers in one chunk (2 MB)
 LOOK = 100_000  # rows from which quartiles are taken
@@ -100,11 +100,17 @@ class Scan:
                 float(self.high[i]),
                 self.rows,
                 self._part[i],
-                self._part[i] is None and self._whole[i] is not None,
+                self._is_few(i),
                 np.ascontiguousarray(look[:, i]),
             )
             for i in range(look.shape[1])
         ]
+
+    def _is_few(self, i):
+        whole = self._whole[i]
+        if self._part[i] is not None or whole is None:
+            return False
+        return are_few(self.high[i] - self.low[i], len(whole), self.rows)
 
 
 def scanned(reading, scan=None, progress=None):

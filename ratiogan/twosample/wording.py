@@ -1,5 +1,7 @@
 """A diagnosis in words: the lines of the text report, and the same as Markdown."""
 
+import math
+
 from ratiogan.divergences import LABELS
 from ratiogan.text import markdown_table, table, wrap
 from ratiogan.twosample.regions import interval_text, ratio_text
@@ -10,8 +12,8 @@ _JOINT = (
     "scores (--real scores_real.npy --gen scores_gen.npy)"
 )
 _STARRED = (
-    "  * estimate = raw value minus what noise alone shows on the same cells: raw values grow with "
-    "the number of cells"
+    "  * estimate = raw value less its bias: raw values grow with the number of cells, noise alone "
+    "shows some too"
 )
 
 
@@ -96,7 +98,9 @@ def _divergence_cells(diagnosis, name):
     return [
         _name(diagnosis, name),
         number(m.estimate) + ("*" if name == "jsd" else " "),
-        *(interval(m.ci), number(m.value), number(m.floor), pvalue(m.pvalue)),
+        *(interval(m.ci), number(m.value), number(m.floor)),
+        # Where permutations are infinite as well, none can be more so: p says nothing.
+        pvalue(m.pvalue) if math.isfinite(m.floor) else "-",
         "units of the data" if name == "wasserstein" else m.unit or "",
     ]
 
