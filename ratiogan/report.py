@@ -14,9 +14,7 @@ from ratiogan.plots.look import command_text, look_of, version
 from ratiogan.solution import html_block
 from ratiogan.text import html_table
 from ratiogan.twosample.wording import (
-    LABELS,
-    in_order,
-    interval,
+    divergence_table,
     marginal_cells,
     number,
     pvalue,
@@ -124,9 +122,7 @@ def tables(diagnosis):
     level = f"{100 * diagnosis.level:.4g}% interval"
     made = []
     if diagnosis.divergences:
-        headings = ["", "estimate", level, "raw value", "noise alone", "p-value", "unit"]
-        rows = [_divergence_cells(diagnosis, name) for name in in_order(diagnosis.divergences)]
-        made.append(("Divergences", headings, rows))
+        made.append(("Divergences", *divergence_table(diagnosis)))
     headings = ["", "", "real", "gen", "R = gen/real", level, "verdict"]
     for heading, regions in (("Regions", diagnosis.regions), ("Classes", diagnosis.classes)):
         if regions:
@@ -152,15 +148,3 @@ def tables(diagnosis):
         ]
         made.append(("Power, precision, recall", ["", ""], rows))
     return made
-
-
-def _divergence_cells(diagnosis, name):
-    measured = diagnosis.divergences[name]
-    said = LABELS.get(name.replace("-", "_"), name) + (" >=" if diagnosis.projected else "")
-    if measured.infinite:
-        return [said, "inf", measured.because, "", "", "", ""]
-    unit = "units of the data" if name == "wasserstein" else measured.unit or ""
-    return [
-        said, number(measured.estimate), interval(measured.ci), number(measured.value),
-        number(measured.floor), pvalue(measured.pvalue), unit,
-    ]  # fmt: skip

@@ -11,6 +11,7 @@ from ratiogan.cli.main import main
 from ratiogan.errors import InputError
 from ratiogan.twosample.check import check
 from ratiogan.twosample.diagnosis import diagnose
+from ratiogan.twosample.modes import modes
 
 RING = "--real ring8:n=4000 --gen ring8:drop=4,thin=7,n=4000"
 
@@ -166,3 +167,56 @@ def test_markdown_has_the_finding_and_the_tables(call):
 def test_modes_names_what_is_missing(call):
     code, out, _ = call(f"modes {RING} -q")
     assert code == 0 and out == "6 of 8 modes covered, 1 thinned, 1 MISSING.\n"
+
+
+def test_what_lies_outside_is_never_waved_through():
+    gen = np.concatenate([normal(500, 1), np.full(500, 100.0)])
+    found = check(real=normal(500, 0), gen=gen, domain="-4:4", max={"jsd": 0.02})
+    assert found.exit_code == 4 and "50% of gen lies outside the domain" in found.checks[0].because
+    assert any("outside the domain" in text for text in found.warnings)
+    assert found.input["gen"]["outside"] == 0.5
+
+
+def test_missing_modes_are_tested_at_the_unfavourable_end():
+    # R of class b is 0.025, [0.008, 0.06]: it may be missing.
+    sides = {"real": np.zeros(1000), "gen": np.zeros(1000)}
+    labels = {
+        "labels_real": np.repeat(["a", "b"], [800, 200]),
+        "labels_gen": np.repeat(["a", "b"], [995, 5]),
+    }
+    [found] = check(**sides, **labels, max={"missing-modes": 0}).checks
+    assert found.ci[1] == 1 and not found.passed
+    # R of class b is 0.8, far from missing, though not clearly covered.
+    labels["labels_gen"] = np.repeat(["a", "b"], [840, 160])
+    [found] = check(**sides, **labels, max={"missing-modes": 0}).checks
+    assert found.ci == (0, 0) and found.passed
+
+
+def test_the_interval_of_the_coverage_holds_for_all_modes_together():
+    # 20 classes with R = 0.9: all are covered. A miss has a chance of 5 % at most per run.
+    missed = 0
+    names = np.array([f"c{i}" for i in range(20)])
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        found = modes(
+            real=np.zeros(400),
+            gen=np.zeros(400),
+            labels_real=rng.choice(names, 400),
+            labels_gen=rng.choice(names, 400),
+        )
+        low, high = found.coverage["ci"]
+        missed += not low <= 1.0 <= high
+    assert missed <= 6  # 7 or more have a chance of 0.1 %
+
+
+def test_many_columns_cannot_be_gated_jointly():
+    wide = np.random.default_rng(0).normal(size=(100, 5))
+    for name in ("jsd", "coverage"):
+        [found] = check(real=wide, gen=wide, max={name: 1}).checks
+        assert found.passed is None and "5 columns" in found.because
+
+
+def test_a_limit_is_a_number():
+    for limit in ("lots", float("nan")):
+        with pytest.raises(InputError, match="max jsd"):
+            check(real=normal(50, 0), gen=normal(50, 1), max={"jsd": limit})

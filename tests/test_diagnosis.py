@@ -213,7 +213,7 @@ def test_no_column_differs_between_equal_samples():
     for seed in range(20):
         x = normal(400, 50 + seed, 5)
         pair = read_pair(x[:200], x[200:])
-        columns, pairs = compare_marginals(pair, 0.95, 200, seed, "nats")
+        columns, pairs, _ = compare_marginals(pair, 0.95, 200, seed, "nats")
         errors += any(marginal.different for marginal in (*columns, *pairs))
     assert errors <= 4
 
@@ -261,3 +261,60 @@ def test_arguments_are_checked():
     for arguments in ({"level": 95}, {"resamples": 3}, {"unit": "bans"}, {"rng": -1}):
         with pytest.raises(InputError, match=next(iter(arguments))):
             diagnose(real=normal(50, 0), gen=normal(50, 1), **arguments)
+
+
+def test_a_column_of_categories():
+    real, gen = np.repeat(["a", "b", "c"], [300, 200, 100]), np.repeat(["a", "c"], [300, 300])
+    found = diagnose(real=real, gen=gen)
+    assert found.grid.axes[0].kind == "categories" and found.verdict == "different"
+    assert found.regions[0].verdict == "MISSING" and found.regions[0].label == "y b"
+    assert rg.modes(real=real, gen=gen).finding.endswith("1 MISSING.")
+
+
+def test_columns_of_one_value_are_left_out():
+    real, gen = normal(300, 0, 5), normal(300, 1, 5)
+    real[:, 2] = gen[:, 2] = 0.5
+    real[:, 4] = gen[:, 4] = 0.0
+    found = diagnose(real=real, gen=gen)
+    assert [marginal.names[0] for marginal in sorted(found.columns, key=lambda m: m.names)] == [
+        "y0",
+        "y1",
+        "y3",
+    ]
+    assert "left out, one value in both samples: y2, y4." in found.warnings
+    with pytest.raises(InputError, match="column y1 has one value only .* Leave it out"):
+        diagnose(real=real[:, :3:2], gen=gen[:, :3:2])
+
+
+def test_the_headline_names_the_worst():
+    rng = np.random.default_rng(0)
+    real, gen = rng.normal(size=(2000, 4)), rng.normal(size=(2000, 4))
+    gen[:, 0] += 0.15
+    gen[:, 3] = gen[:, 2]
+    found = diagnose(real=real, gen=gen)
+    assert found.columns[0].different and "worst y2 x y3" in found.finding
+
+
+def test_intervals_stay_in_the_range():
+    found = diagnose(real=np.zeros(100), gen=np.ones(100))
+    for name, most in (("jsd", math.log(2)), ("tv", 1), ("hellinger2", 1), ("triangular", 2)):
+        measured = found.divergences[name]
+        assert measured.estimate <= measured.ci[1] <= most
+
+
+def test_an_outlier_that_stretches_the_cells_is_named():
+    real = np.append(normal(500, 0), 1e9)
+    found = diagnose(real=real, gen=normal(500, 1, mean=1.0))
+    assert any("one cell holds" in text and "--domain" in text for text in found.warnings)
+    assert diagnose(real=real, gen=normal(500, 1, mean=1.0), domain="-5:5").verdict == "different"
+
+
+def test_what_speaks_against_the_verdict_is_said():
+    # Two modes in one coarse cell: the finding depends on the grid.
+    rng = np.random.default_rng(0)
+    real = rng.uniform(-1, 1, 3000)
+    gen = rng.uniform(-1, 1, 3000)
+    gen = np.where(np.sin(60 * gen) > 0, gen, gen + np.pi / 60)
+    found = diagnose(real=real, gen=gen, grid=8, domain="-1:1")
+    verdicts = {row["pvalue"] <= 0.05 for row in found.sensitivity}
+    assert ("The verdict depends on the grid." in found.finding) == (len(verdicts) == 2)

@@ -148,7 +148,7 @@ def key_sentence(finding):
     >>> key_sentence("CONVERGED in 38 steps: max|R-1| = 9.9e-11. More in the\\ntable.")
     'CONVERGED in 38 steps: max|R-1| = 9.9e-11.'
     """
-    text = " ".join(str(finding).split())
+    text = " ".join(str(finding).split()).replace("log 2", "log\N{NO-BREAK SPACE}2")
     said = ""
     for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z|])", text):
         said = f"{said} {sentence}".strip()

@@ -16,6 +16,8 @@ from ratiogan.grid import Grid, as_rows
 from ratiogan.sources import edges_grid, holds_counts
 from ratiogan.tables import read_npz
 
+_MOST_ROWS = 2**62
+
 
 class Counts:
     """How many samples each cell holds, and how many lie outside; more can be added at any time.
@@ -316,6 +318,11 @@ def _checked_counts(counts, grid, label):
             f"{label} holds counts that are not whole numbers from 0 on.",
             argument="source",
             fix="For weights or masses: Distribution.from_mass.",
+        )
+    if float(whole.sum(dtype=np.float64)) > _MOST_ROWS:
+        raise InputError(
+            f"{label} holds more than {_MOST_ROWS:.0e} rows, which 64-bit counts cannot add up.",
+            argument="source",
         )
     return whole
 

@@ -44,6 +44,10 @@ def leaves(counts_real, counts_gen, grid, basins, rate):
     -------
     block : ndarray of int64, shape (K,)
         Number of the block of each cell, from 0; -1 in none.
+    strict : ndarray, shape (blocks,)
+        The share of an error rate that falls to a block, if each level of the hierarchy has the
+        same and each of its blocks as well: whatever blocks the search ends with, testing each at
+        that share errs in any of them with that error rate at most.
     share : ndarray, shape (blocks,)
         What the search for blocks leaves of an error rate: 1 for an uncut basin, whose own rows are
         independent of how they divide inside; for a block that was cut out of a larger one the
@@ -76,13 +80,14 @@ def leaves(counts_real, counts_gen, grid, basins, rate):
     inside = deepest >= 0
     blocks, block[inside] = np.unique(top[deepest[inside]], return_inverse=True)
     if not rejected.any():
-        return block, np.zeros(0)
+        return block, np.zeros(0), np.zeros(0)
     share = np.ones(blocks.size)
     depth = level[blocks]
     tests = np.bincount(stage, minlength=depth.max() + 1)
+    strict = 1 / (np.unique(level).size * np.bincount(level)[depth])
     below = depth > 0
     share[below] = rejected.sum() / (np.count_nonzero(tests) * tests[depth[below]])
-    return block, np.minimum(share, 1.0)
+    return block, strict, np.minimum(share, 1.0)
 
 
 def discoveries(pvalues, rate, weights=None):

@@ -1,7 +1,8 @@
 """Common cells for two samples: chosen from the pooled sample, not from either one.
 
 Cells that follow one sample's own gaps make it look different from any other: both samples are
-counted on the same cells, and the choice looks at both alike.
+counted on the same cells. Where those are chosen here, the only thing asked about the difference of
+the samples is whether it is ten times what noise shows, which it is not if there is none.
 """
 
 import math
@@ -139,7 +140,9 @@ def _finest(pair, words, ends):
     summaries = [
         _together(*both) for both in zip(pair.real.summaries(), pair.gen.summaries(), strict=True)
     ]
-    words = _with_counts(words, summaries, min(pair.real.rows, pair.gen.rows))
+    _refuse_constants(pair, summaries)
+    if pair.levels == ((),):
+        words = _with_counts(words, summaries, min(pair.real.rows, pair.gen.rows))
     plain = Grid.covering(summaries, words, ends, names=pair.names, levels=pair.levels)
     is_free = tuple(not axis.is_counting for axis in plain.axes)
     count = sum(is_free)
@@ -163,6 +166,17 @@ def _finest(pair, words, ends):
             low, high, cells = _aligned(summaries[i].low, summaries[i].high, step, cells)
         parts.append(Grid.regular(cells, low, high, names=[axis.name]))
     return Grid.product(*parts), is_free, None if is_auto else int(finer)
+
+
+def _refuse_constants(pair, summaries):
+    for name, levels, summary in zip(pair.names, pair.levels, summaries, strict=True):
+        if not levels and summary.low == summary.high:
+            raise InputError(
+                f"column {name} has one value only ({summary.low:g}), the same in both samples: "
+                "nothing can differ there.",
+                argument="columns",
+                fix="Leave it out with --columns.",
+            )
 
 
 def _with_counts(words, summaries, rows):

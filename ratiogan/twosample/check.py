@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ratiogan.catalogue import LIMITS
-from ratiogan.errors import CannotMeasure, InputError, check_choice
+from ratiogan.errors import CannotMeasure, InputError, check_choice, check_number
+from ratiogan.sources import MUCH_OUTSIDE, percent
 from ratiogan.twosample.diagnosis import diagnose_pair, seed_of
 from ratiogan.twosample.estimate import measure
 from ratiogan.twosample.modes import modes
@@ -107,12 +108,14 @@ class Check:
 
     @property
     def exit_code(self):
+        """0, 3 or 4: what `ratiogan check` exits with."""
         if any(found.passed is None for found in self.checks):
             return 4
         return 0 if self.passed else 3
 
     @property
     def finding(self):
+        """One sentence: passed, failed, or what could not be measured."""
         missing = [found.name for found in self.checks if found.passed is None]
         failed = [found.name for found in self.checks if found.passed is False]
         if missing:
@@ -191,8 +194,9 @@ def check(
         )
     if bound is not None:
         check_choice("bound", bound, BOUNDS)
-    for _, name, _ in limits:
+    for side, name, limit in limits:
         check_choice("limit", name, LIMITS)
+        check_number(f"{side} {name}", limit)
     seed = seed_of(rng)
     pair = read_pair(real, gen, seed=seed, **how_to_read)
     common = {"grid": grid, "domain": domain, "level": level}
@@ -202,7 +206,7 @@ def check(
         {**common, "covered": covered, "thinned": thinned, "missing": missing, "seed": seed},
     )
     checks = tuple(_checked(measures, *limit, bound) for limit in limits)
-    return Check(checks, unit, pair.input_record(), tuple(pair.warnings))
+    return Check(checks, unit, measures.input, measures.warnings)
 
 
 def _short(value):
@@ -239,13 +243,14 @@ class _Measures:
 
     def of(self, name):
         """(estimate, interval or None, reason why it is infinite or None)."""
-        if name in FROM_MODES:
-            return self._of_modes(name)
-        if len(self.pair.names) > 3:
+        if len(self.pair.names) > 3 and not (name in FROM_MODES and self.has_classes):
             raise CannotMeasure(
                 f"the samples have {len(self.pair.names)} columns, a joint comparison needs <= 3 "
                 "(--project pca:2, or --columns)."
             )
+        if name in FROM_MODES:
+            return self._of_modes(name)
+        self._refuse_outside()
         if name == "p-value":
             return self.diagnosis.jsd.pvalue, None, None
         if name in ("precision", "recall"):
@@ -254,6 +259,30 @@ class _Measures:
         if measured.infinite:
             return math.inf, None, f"infinite: {measured.because}"
         return measured.estimate, measured.ci, None
+
+    @property
+    def has_classes(self):
+        return self.pair.real.classes is not None
+
+    @property
+    def warnings(self):
+        """Those of the sources and of all that was measured, each once."""
+        made = [self.__dict__[name] for name in ("diagnosis", "_modes") if name in self.__dict__]
+        texts = [text for found in (self.pair, *made) for text in found.warnings]
+        return tuple(dict.fromkeys(texts))
+
+    @property
+    def input(self):
+        """The sources, with the cells and what lies outside where these are known."""
+        found = self.__dict__.get("diagnosis") or self.__dict__.get("_modes")
+        return self.pair.input_record() if found is None else found.input
+
+    def _refuse_outside(self):
+        for role in ("real", "gen"):
+            counts = getattr(self.diagnosis, role)
+            if counts.outside > MUCH_OUTSIDE * counts.rows:
+                share = percent(counts.outside / counts.rows)
+                raise CannotMeasure(f"{share} of {role} lies outside the domain.")
 
     @cached_property
     def diagnosis(self):
@@ -285,11 +314,8 @@ class _Measures:
 
     def _of_modes(self, name):
         found = self._modes
-        if name == "coverage":
-            return found.coverage["estimate"], tuple(found.coverage["ci"]), None
-        count = sum(mode.verdict == "MISSING" for mode in found.modes)
-        unclear = sum(mode.verdict == "unclear" for mode in found.modes)
-        return count, (count, count + unclear), None
+        measured = found.coverage if name == "coverage" else found.missing_modes
+        return measured["estimate"], tuple(measured["ci"]), None
 
     @cached_property
     def _modes(self):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ratiogan.errors import InputError, check_choice, check_fraction, check_integer
+from ratiogan.sources import percent
 from ratiogan.text import significant
 from ratiogan.twosample.accumulate import Counts
 from ratiogan.twosample.cells import bin_pair
@@ -17,6 +18,7 @@ from ratiogan.twosample.wording import markdown, summary
 
 POWER = 0.8  # "4 times in 5"
 SENSITIVITY_RESAMPLES = 500  # for the divergence on other cells: a check, not the headline
+CROWDED = 0.9  # share of the rows in one cell that deserves a warning
 LOG2 = math.log(2.0)
 
 
@@ -331,6 +333,7 @@ def _jointly(pair, facts, grid, domain, seed, progress):
     power = power / LOG2 if unit == "bits" else power
     facts["input"] = pair.input_record(real, gen)
     warnings = [*facts.pop("warnings"), *_outside(real, "real"), *_outside(gen, "gen")]
+    warnings += _crowded(binned)
     regions = find_regions(real.counts, gen.counts, binned.grid, rate=1 - level, level=level)
     sensitivity = _sensitivity(binned, measured["jsd"], level, unit, seed)
     finding = _finding(measured["jsd"], different, power, facts["projected"])
@@ -364,6 +367,17 @@ def _outside(counts, role):
         f"{counts.outside} of the {counts.rows} rows of {role} lie outside the domain: all numbers "
         "are about the rest."
     )
+
+
+def _crowded(binned):
+    """A warning where one cell holds nearly all rows: an outlier has stretched the cells."""
+    pooled = binned.real.counts + binned.gen.counts
+    share = float(pooled.max() / pooled.sum())
+    if binned.is_auto and share > CROWDED:
+        yield (
+            f"one cell holds {percent(share)} of the rows: differences inside it do not show. Pass "
+            "--domain to leave out what stretches the cells."
+        )
 
 
 def _sensitivity(binned, jsd, level, unit, seed):
@@ -408,7 +422,7 @@ def _finding(jsd, different, power, projected):
     return (
         f"NOT DISTINGUISHABLE: JSD {jsd.value:.2g} raw, noise alone shows {jsd.floor:.2g} "
         f"(p = {jsd.pvalue:.2g}). A true JSD of {power:.2g} or more would have been found 4 times "
-        "in 5."
+        "in 5 on these cells."
     )
 
 
@@ -433,13 +447,13 @@ def _on_classes(classes):
 
 def _by_marginals(pair, facts, seed, progress):
     """The diagnosis of more than 3 columns: each of them, and each pair, by itself."""
-    columns, pairs = compare_marginals(
+    columns, pairs, warnings = compare_marginals(
         pair, facts["level"], facts["resamples"], seed, facts["unit"], progress
     )
     found = [marginal for marginal in (*columns, *pairs) if marginal.different]
     everything = f"{len(columns)} columns and {len(pairs)} pairs"
     if found:
-        worst = found[0]
+        worst = min(found, key=lambda marginal: marginal.rank)
         finding = (
             f"DIFFERENT in {len(found)} of {len(columns) + len(pairs)} comparisons ({everything}); "
             f"worst {' x '.join(worst.names)}: JSD {worst.measured.estimate:.2g} {facts['unit']}, "
@@ -452,6 +466,7 @@ def _by_marginals(pair, facts, seed, progress):
             f"{min(m.pvalue_adjusted for m in (*columns, *pairs)):.2g}."
         )
     facts["input"] = pair.input_record()
+    facts["warnings"] += warnings
     return Diagnosis(
         finding=finding + _on_classes(facts["classes"]),
         verdict="different" if found else "not-distinguishable",

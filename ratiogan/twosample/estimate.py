@@ -275,6 +275,9 @@ def _measured(name, value, law, real, gen, level, scale, unit):
             infinite=True, because=because, mass=mass, **facts,
         )  # fmt: skip
     estimate, low, high = _interval(name, value, law, real, gen, level)
+    if name != WASSERSTEIN:
+        largest = divergence_row(name).range[1]
+        estimate, high = min(estimate, largest), min(high, largest)
     estimate = max(estimate, 0.0)
     # Infinite replicates hide a difference that bounded divergences do show.
     open_to_0 = not law.rejects(value, level) and np.isfinite(law.floor)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratiogan.text import html_table, jsonable, wrap
-from ratiogan.twosample.regions import interval_text
+from ratiogan.twosample.regions import interval_text, ratio_interval
 
 COVERED, THINNED, MISSING, UNCLEAR = "covered", "thinned", "MISSING", "unclear"
 NOT_IN_REAL = "not in real"
@@ -91,6 +91,8 @@ class Modes:
     basins : ndarray of int64, shape grid.shape, or None
         Number of the mode of each cell; 0 in none.
     real, gen : Counts or None
+    rows : (int, int)
+        Real and gen rows in all.
     group : str or None
         What the classes are called.
     input : dict
@@ -110,6 +112,7 @@ class Modes:
     basins: np.ndarray | None = None
     real: object = None
     gen: object = None
+    rows: tuple = (0, 0)
     group: str | None = None
     input: dict
     header: tuple = ()
@@ -124,22 +127,29 @@ class Modes:
 
     @property
     def coverage(self):
-        """Share of the modes that are covered; the interval counts unclear ones both ways."""
-        return self._share(COVERED, 1 / max(1, len(self._of_real())))
+        """Share of the modes that are covered, with an interval for all of them together."""
+        low, high = self._joint_intervals()
+        count = max(1, len(low))
+        sure = np.sum((low > self.covered) & (high >= self.thinned)) / count
+        possible = np.sum((high > self.covered) & (high >= self.thinned)) / count
+        found = sum(mode.verdict == COVERED for mode in self.modes) / count
+        return {"estimate": found, "ci": [float(sure), float(possible)], "level": self.level}
 
     @property
     def missing_modes(self):
-        """Number of the modes that are missing; the interval counts unclear ones both ways."""
-        return self._share(MISSING, 1)
+        """Number of the modes that are missing, with an interval for all of them together."""
+        low, high = self._joint_intervals()
+        found = sum(mode.verdict == MISSING for mode in self.modes)
+        ends = [int(np.sum(high < self.missing)), int(np.sum(low < self.missing))]
+        return {"estimate": found, "ci": ends, "level": self.level}
 
-    def _of_real(self):
-        return [mode for mode in self.modes if mode.verdict != NOT_IN_REAL]
-
-    def _share(self, verdict, unit):
-        sure = sum(mode.verdict == verdict for mode in self.modes)
-        unclear = sum(mode.verdict == UNCLEAR for mode in self.modes)
-        ends = [sure * unit, (sure + unclear) * unit]
-        return {"estimate": sure * unit, "ci": ends, "level": self.level}
+    def _joint_intervals(self):
+        """Intervals for R that hold for all modes of real at once with probability `level`."""
+        modes = [mode for mode in self.modes if mode.verdict != NOT_IN_REAL]
+        if not modes:
+            return np.zeros(0), np.zeros(0)
+        counts = np.array([(mode.real_count, mode.gen_count) for mode in modes]).T
+        return ratio_interval(*counts, *self.rows, 1 - (1 - self.level) / len(modes))
 
     def to_dict(self):
         """What ``--json`` prints below its envelope."""

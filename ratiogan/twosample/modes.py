@@ -190,6 +190,7 @@ def _of_classes(pair, group, limits, facts):
         modes=worst_first(rows),
         finding=finding_of(rows, "class", "classes"),
         group=group,
+        rows=(len(pair.real.classes), len(pair.gen.classes)),
         input=pair.input_record(),
         warnings=tuple(pair.warnings),
         **facts,
@@ -240,6 +241,7 @@ def _of_density(pair, grid, domain, limits, facts):
         basins=np.append(number, 0)[peaks.basins],
         real=real,
         gen=gen,
+        rows=(real.inside, gen.inside),
         input={**pair.input_record(), "grid": grid.to_dict()},
         warnings=(*pair.warnings, *_warnings(real, gen, count)),
         **facts,
@@ -255,8 +257,9 @@ def _binned(pair, grid, domain):
     if cells is None:
         return binned
     looks = [side.sample(_LOOK, np.random.default_rng(0)) for side in (pair.real, pair.gen)]
-    # Inside a domain that was asked for the cells cannot be moved.
-    looks = np.concatenate(looks)[: None if domain is None else 0]
+    looks = np.concatenate(looks)
+    if domain is not None:
+        looks = looks[:0]  # inside a domain that was asked for the cells cannot be moved
     parts = [
         Grid([axis.edges], [axis.name], [axis.kind], [axis.levels])
         if axis.is_counting

@@ -139,8 +139,10 @@ def find_regions(counts_real, counts_gen, grid, *, rate=0.05, level=0.95):
     Problem solved: which parts of the space have R > 1 or R < 1, when single cells hold too few
     rows to tell. The cells are gathered around the peaks of the pooled sample and cut only where
     the samples differ inside (`blocks.leaves`); each block is tested for R = 1 (exact, two-sided
-    binomial), false discoveries controlled by Benjamini and Hochberg; blocks of one sign that
-    touch become one region, unless they hold two peaks or two categories.
+    binomial) at its share of `rate` among all blocks that there could be; blocks of one sign that
+    touch become one region, unless they hold two peaks or two categories. As no false block is
+    among them but in a share `rate` of the cases, joining true ones makes none false either; a
+    control over blocks alone would not outlive the joining.
 
     Parameters
     ----------
@@ -148,8 +150,8 @@ def find_regions(counts_real, counts_gen, grid, *, rate=0.05, level=0.95):
         Rows per cell.
     grid : Grid
     rate : float, optional
-        False-discovery rate: the expected share of reported regions whose R is not on the side of
-        1 that is said. Where p_r = p_g, at most this share of all pairs of samples shows a region.
+        The probability that R of any region is not on the side of 1 that is said, at most: so it
+        bounds the false-discovery rate, too.
     level : float, optional
         Of the intervals shown a share `level` holds the true R: each is the exact one of level
         1 - (1 - level) a, where a is k/m for k selected of m blocks [1]_, or, for blocks that were
@@ -181,15 +183,14 @@ def find_regions(counts_real, counts_gen, grid, *, rate=0.05, level=0.95):
     rate, level = check_fraction("rate", rate), check_fraction("level", level)
     check_rows(real.sum(), gen.sum())
     peaks = find_peaks((real + gen).reshape(grid.shape), grid)
-    block, share = leaves(real, gen, grid, peaks.basins.ravel(), rate)
+    block, strict, share = leaves(real, gen, grid, peaks.basins.ravel(), rate)
     if share.size == 0:
         return ()
     inside = block >= 0
     count = int(block.max()) + 1
     sums = [np.bincount(block[inside], x[inside], count).astype(np.int64) for x in (real, gen)]
     pvalues = _binomial_pvalues(*sums, int(real.sum()), int(gen.sum()))
-    # A block that the search cut out has to pass the level of that search as well.
-    chosen = discoveries(np.where(pvalues <= rate * share, pvalues, 1.0), rate)
+    chosen = pvalues <= rate * strict
     sign = np.sign(sums[1] * float(real.sum()) - sums[0] * float(gen.sum()))
     label = _merged(block.reshape(grid.shape), chosen, sign, block[peaks.cells], grid)
     share = np.minimum(share, chosen.sum() / count)

@@ -66,6 +66,15 @@ def _headings(level):
     return ["estimate", f"{100 * level:g}% interval", "raw value", "noise alone", "p-value", "unit"]
 
 
+def divergence_table(diagnosis):
+    """Headings and rows of the divergences, all equally long: for Markdown and the page."""
+    rows = []
+    for name in in_order(diagnosis.divergences):
+        cells = [cell.rstrip(" *") for cell in divergence_cells(diagnosis, name)]
+        rows.append(cells + [""] * (7 - len(cells)))
+    return ["", *_headings(diagnosis.level)], rows
+
+
 def in_order(divergences):
     """Names with the two that everybody asks for first, and Wasserstein-1 last."""
     first = [name for name in ("jsd", "tv") if name in divergences]
@@ -73,7 +82,7 @@ def in_order(divergences):
 
 
 def _divergence_lines(diagnosis):
-    rows = [_divergence_cells(diagnosis, name) for name in in_order(diagnosis.divergences)]
+    rows = [divergence_cells(diagnosis, name) for name in in_order(diagnosis.divergences)]
     # An infinite one has a reason instead of numbers: it stands across their columns.
     headings = ["", *_headings(diagnosis.level)]
     aligned = [row if len(row) > 3 else [*row[:2], *[""] * 5] for row in rows]
@@ -91,7 +100,8 @@ def _name(diagnosis, name):
     return f"{label} >=" if diagnosis.projected else label
 
 
-def _divergence_cells(diagnosis, name):
+def divergence_cells(diagnosis, name):
+    """Cells of one row of the table of divergences: three where it is infinite, with the reason."""
     m = diagnosis.divergences[name]
     if m.infinite:
         return [_name(diagnosis, name), "inf ", _reason(m)]
@@ -242,11 +252,7 @@ def markdown(diagnosis):
             rows = [marginal_cells(marginal) for marginal in marginals]
             parts.append(markdown_table(_marginal_headings(diagnosis, what), rows))
         return "\n\n".join(parts)
-    rows = []
-    for name in in_order(diagnosis.divergences):
-        cells = [cell.rstrip() for cell in _divergence_cells(diagnosis, name)]
-        rows.append(cells + [""] * (7 - len(cells)))
-    parts.append(markdown_table(["", *_headings(diagnosis.level)], rows))
+    parts.append(markdown_table(*divergence_table(diagnosis)))
     for what, regions in (("region", diagnosis.regions), ("class", diagnosis.classes)):
         if regions:
             headings = _region_headings(diagnosis.level, what)
