@@ -18,6 +18,8 @@ PAIRS = {
     "heavy tail": ("normal", "student-t:df=2", 20_000, 20_000, Grid.regular(256, -30, 30)),
     "slight shift": ("normal", "normal:mean=0.1", 20_000, 10_000, Grid.regular(64, -5, 5)),
     "counts": ("poisson:rate=3", "poisson:rate=3.2", 5000, 5000, Grid.counts(0, 20)),
+    # R swings on the left and is 1 on the right: few regions out of many blocks.
+    "equal half": ("uniform", "half-wave", 100_000, 100_000, Grid.regular(128, 0, 1)),
 }
 
 
@@ -44,7 +46,7 @@ def simulated(real, gen, n_real, n_gen, grid, runs, rng):
     Shares of regions are means over the runs of the share in each (0 in a run without any), which
     is what false-discovery and false-coverage rates are.
     """
-    p, q = (presets.preset(name, grid).mass.ravel() for name in (real, gen))
+    p, q = (_masses(name, grid) for name in (real, gen))
     with np.errstate(divide="ignore", invalid="ignore"):
         truth = q / p
     used = (p > 0) | (q > 0)
@@ -66,3 +68,11 @@ def simulated(real, gen, n_real, n_gen, grid, runs, rng):
         "false": (100 * float(np.mean(wrong_side)), "%"),
         "any": (100 * float(np.mean(any_region)), "%"),
     }
+
+
+def _masses(name, grid):
+    if name != "half-wave":
+        return presets.preset(name, grid).mass.ravel()
+    half = np.arange(grid.size // 2)
+    wave = 0.95 * np.sin(8 * np.pi * half / grid.size) / grid.size
+    return np.append(1 / grid.size + wave, np.full(grid.size - half.size, 1 / grid.size))
