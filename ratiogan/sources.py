@@ -30,6 +30,7 @@ from ratiogan.tables import (
 )
 
 SUFFIXES = (".npy", ".npz", *TEXT_SUFFIXES, ".png")
+FEW_LEVELS = 50  # so many different texts may be categories in any number of rows
 MAX_LEVELS = 1000  # more different texts than this are names, not categories
 MUCH_OUTSIDE = 0.05  # share outside the domain that deserves a warning
 
@@ -412,6 +413,7 @@ def _levels(tables):
             for source, column in kinds
         ]
         levels.append(common_levels(first.name(i), texts))
+        refuse_names(first.name(i), levels[-1], max(table.rows for table in tables.values()))
     return levels
 
 
@@ -447,6 +449,26 @@ def common_levels(column, texts):
             fix="Leave it out with --columns.",
         )
     return tuple(levels)
+
+
+def refuse_names(column, levels, rows):
+    """Refuse texts that hardly ever repeat: names, or numbers in another notation.
+
+    Parameters
+    ----------
+    column : str
+    levels : sequence of str
+    rows : int
+        Of the longest table.
+    """
+    if len(levels) > FEW_LEVELS and 2 * len(levels) > rows:
+        raise InputError(
+            f'column {column} has {len(levels)} different texts in {rows} rows ("{levels[0]}", ..):'
+            " these are no categories.",
+            argument="columns",
+            fix="Numbers need a decimal point and commas, tabs or semicolons between them; leave "
+            "names out with --columns.",
+        )
 
 
 def _as_samples(table, levels):

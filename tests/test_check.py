@@ -140,7 +140,8 @@ def test_diagnose_prints_the_report_and_writes_where_told(call, tmp_path):
     assert code == 0 and err == ""
     lines = out.splitlines()
     assert lines[0].startswith("ratiogan diagnose   real 4000 rows   gen 4000 rows   2 columns   ")
-    assert lines[2].startswith("DIFFERENT: JSD is 0.0")
+    assert lines[1].startswith("real  ring8:") and lines[1].endswith("4000 rows drawn")
+    assert lines[4].startswith("DIFFERENT: JSD is 0.0")
     assert lines[-1] == f"again: ratiogan diagnose {RING} -o found --html found.html --seed 0"
     assert {path.name for path in (tmp_path / "found").iterdir()} == {
         "figure.png",

@@ -282,7 +282,7 @@ def test_columns_of_one_value_are_left_out():
         "y3",
     ]
     assert "left out, one value in both samples: y2, y4." in found.warnings
-    with pytest.raises(InputError, match="column y1 has one value only .* Leave it out"):
+    with pytest.raises(InputError, match=r"column y1 has one value only .* Leave it out"):
         diagnose(real=real[:, :3:2], gen=gen[:, :3:2])
 
 
@@ -302,11 +302,37 @@ def test_intervals_stay_in_the_range():
         assert measured.estimate <= measured.ci[1] <= most
 
 
-def test_an_outlier_that_stretches_the_cells_is_named():
-    real = np.append(normal(500, 0), 1e9)
-    found = diagnose(real=real, gen=normal(500, 1, mean=1.0))
-    assert any("one cell holds" in text and "--domain" in text for text in found.warnings)
-    assert diagnose(real=real, gen=normal(500, 1, mean=1.0), domain="-5:5").verdict == "different"
+def test_far_values_do_not_blind_the_cells():
+    # Equal cells of the range would hold all rows but one in the first.
+    real, gen = normal(3000, 0), normal(3000, 1, mean=0.3)
+    gen[0] = 1e6
+    found = diagnose(real=real, gen=gen)
+    assert found.grid.axes[0].kind == "uneven" and found.verdict == "different"
+    assert found.real.outside == found.gen.outside == 0
+    assert rg.modes(real=real, gen=gen).finding == "1 of 1 mode covered."
+    rng = np.random.default_rng(0)
+    heavy = diagnose(real=rng.standard_cauchy(5000), gen=1.3 * rng.standard_cauchy(5000))
+    # The JSD of Cauchy distributions of scales 1 and 1.3, by quadrature.
+    assert heavy.verdict == "different" and heavy.jsd.ci[0] < 0.0043 < heavy.jsd.ci[1]
+
+
+def test_cells_of_equal_shares_reject_no_more_often():
+    # 60 runs at level 5 %: 9 or more rejections have a chance of 0.3 %.
+    rejected = 0
+    for seed in range(60):
+        x = np.random.default_rng(seed).standard_cauchy(600)
+        found = diagnose(real=x[:300], gen=x[300:], resamples=200, rng=seed)
+        rejected += found.verdict == "different"
+    assert rejected <= 8
+
+
+def test_names_are_no_categories(tmp_path):
+    numbers = normal(200, 0, 2)
+    path = tmp_path / "commas.csv"
+    rows = [f"{a:.4f};{b:.4f}".replace(".", ",") for a, b in numbers]
+    path.write_text("\n".join(["a;b", *rows]))
+    with pytest.raises(InputError, match=r"column a has .* different texts in 200 rows"):
+        diagnose(real=str(path), gen=str(path))
 
 
 def test_what_speaks_against_the_verdict_is_said():
@@ -318,3 +344,11 @@ def test_what_speaks_against_the_verdict_is_said():
     found = diagnose(real=real, gen=gen, grid=8, domain="-1:1")
     verdicts = {row["pvalue"] <= 0.05 for row in found.sensitivity}
     assert ("The verdict depends on the grid." in found.finding) == (len(verdicts) == 2)
+
+
+def test_far_values_do_not_rule_the_figure():
+    rng = np.random.default_rng(0)
+    found = diagnose(real=rng.standard_cauchy(2000), gen=rng.standard_cauchy(2000))
+    panel = found.plot().axes[0]
+    assert -200 < panel.get_xlim()[0] < panel.get_xlim()[1] < 200
+    assert f"{found.grid.axes[0].high:.3g}" in panel.get_xlabel()

@@ -162,7 +162,7 @@ def test_bar(ratio, bar):
 
 
 def test_ring_report_is_the_one_of_the_specification():
-    found = modes("ring8", "ring8:drop=4,thin=7,n=10000", seed=0)
+    found = modes("ring8", "ring8:drop=4,thin=7,n=10000", rng=0)
     lines = found.summary().split("\n")
     assert lines[0] == found.finding == "6 of 8 modes covered, 1 thinned, 1 MISSING."
     assert lines[2] == (
@@ -186,7 +186,7 @@ def test_ring_report_is_the_one_of_the_specification():
 
 @pytest.mark.parametrize("dropped", [(3,), (1, 13, 25), (2, 7, 8, 9, 14, 20)])
 def test_dropped_modes_are_named(dropped):
-    found = modes("grid25", f"grid25:drop={'/'.join(map(str, dropped))}", seed=5)
+    found = modes("grid25", f"grid25:drop={'/'.join(map(str, dropped))}", rng=5)
     missing = [mode.number for mode in found if mode.verdict == "MISSING"]
     assert sorted(missing) == list(dropped) and len(found) == 25
     assert found.finding.startswith(f"{25 - len(dropped)} of 25 modes covered")

@@ -16,7 +16,7 @@ def divergence(job, **options):
     results = Results(None, options)
     chosen = {name: options.pop(name) for name in PROBLEM}
     from ratiogan.divergences import divergence as measured
-    from ratiogan.sources import read_problem
+    from ratiogan.sources import percent, read_problem
     from ratiogan.text import markdown_table
 
     problem = read_problem(
@@ -49,6 +49,12 @@ def divergence(job, **options):
         warnings=list(problem.warnings),
         extra={"divergences": found.to_dict()},
     )
+    outside = [side.outside or 0.0 for side in (problem.real, problem.gen)]
+    if max(outside) > 0:
+        report.header.append(
+            f"outside the cells, and not in these numbers: {percent(outside[0])} of real, "
+            f"{percent(outside[1])} of gen"
+        )
     if not exact:
         report.footer.append(
             "noise of the samples is in these numbers: ratiogan diagnose says how much"

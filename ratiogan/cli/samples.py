@@ -26,7 +26,7 @@ def diagnose(job, **options):
     report = Report(
         "diagnose",
         finding=found.finding,
-        header=[_header("diagnose", job, found)],
+        header=[_header("diagnose", job, found), *found.header],
         body=found.summary(all_rows=job.verbose).split("\n"),
         markdown=found.markdown(),
         unit=found.unit,
@@ -60,7 +60,7 @@ def modes(job, **options):
     results = Results(None, options)
     import ratiogan
 
-    found = ratiogan.modes(seed=job.seed, **_read(options))
+    found = ratiogan.modes(rng=job.seed, **_read(options))
     report = Report(
         "modes",
         finding=found.finding,

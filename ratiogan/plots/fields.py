@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
+from ratiogan.grid import Grid
 from ratiogan.plots.look import dress, fraction
 
 MOST_POINTS = 4000  # of a drawn line: beyond it no pixel changes
@@ -99,6 +100,26 @@ def place_axis(ax, grid, which="x", number=0):
         drawn.set_major_formatter(FuncFormatter(lambda place, _: names[round(place)]))
     else:
         drawn.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=axis.kind == "counts"))
+
+
+def within_sight(grid):
+    """The grid to draw on: outer cells that reach out for far values are cut short, and say so.
+
+    An outer cell keeps twice the width of its neighbour.
+    """
+    edges, names = [], []
+    for axis in grid.axes:
+        cut = axis.edges.copy()
+        if axis.kind == "uneven" and axis.size > 2:
+            cut[0] = max(cut[0], cut[1] - 2 * (cut[2] - cut[1]))
+            cut[-1] = min(cut[-1], cut[-2] + 2 * (cut[-2] - cut[-3]))
+        beyond = "" if np.array_equal(cut, axis.edges) else f" (to {axis.low:.3g}, {axis.high:.3g})"
+        edges.append(cut)
+        names.append((axis.name or "y") + beyond)
+    if all(np.array_equal(cut, axis.edges) for cut, axis in zip(edges, grid.axes, strict=True)):
+        return grid
+    kinds, levels = zip(*((axis.kind, axis.levels) for axis in grid.axes), strict=True)
+    return Grid(edges, names, kinds, levels)
 
 
 def axis_name(grid, number=0):

@@ -23,6 +23,8 @@ _MOST = {0: 1, 1: 1024, 2: 128, 3: 32}
 _FEWEST = 4
 _ROWS_PER_CELL = 5  # of the smaller sample, on the coarsest cells
 _NOISY = 0.1  # share of the value that may be floor before `auto` refines no further
+_USUAL = 3.0  # interquartile ranges beyond the quartiles, where a normal has all but 3e-6
+_STRETCHED = 4.0  # times that range
 _FINEST = 1 << 22  # cells; more are counted where asked for, but not beside finer ones
 _JSD = CORE.index("jsd")
 
@@ -38,12 +40,17 @@ class Binned:
         Real and gen on the coarser cells, then on the finer ones, as far as there are such cells.
     is_auto : bool
         Whether the number of cells was chosen here.
+    positions : ndarray, shape (cells,), or None
+        In 1-D, where the pooled rows of each cell lie on the average (the centre of an empty cell,
+        and of all cells that are equal); None in several dimensions and for categories.
     """
 
     real: Counts
     gen: Counts
     others: tuple = ()
     is_auto: bool = False
+
+    positions: np.ndarray | None = None
 
     @property
     def grid(self):
@@ -61,7 +68,8 @@ def bin_pair(pair, grid=None, domain=None, progress=None):
     grid : Grid, text, int or tuple, optional
         ``auto`` takes one cell per value for a column of whole numbers with 5 rows for each; else
         16 cells per axis (8 in 3-D, fewer for small samples), halved until the JSD that noise alone
-        shows exceeds a tenth of the JSD of the counts. Rounded values fill such cells evenly.
+        shows exceeds a tenth of the JSD of the counts. Rounded values fill such cells evenly. Where
+        far values would leave most cells empty, the cells have equal shares of the pooled rows.
     domain : text or pairs, optional
         By default the pooled range.
     progress : Progress, optional
@@ -103,7 +111,8 @@ def bin_pair(pair, grid=None, domain=None, progress=None):
     if is_auto:
         level = _chosen(pyramid, is_free)
     others = [pyramid[i] for i in (level + 1, level - 1) if 0 <= i < len(pyramid)]
-    return Binned(*pyramid[level], tuple(others), is_auto)
+    chosen = pyramid[level]
+    return Binned(*chosen, tuple(others), is_auto, _positions(pair, chosen[0].grid))
 
 
 def _the_cells(fixed, grid, domain):
@@ -129,7 +138,7 @@ def _on_given_cells(pair, grid, progress):
     pyramid = [_counted(pair, grid, progress)]
     if any(_can_halve(grid, (True,) * grid.ndim)):
         pyramid.append(_coarser(pyramid[0], (True,) * grid.ndim))
-    return Binned(*pyramid[0], tuple(pyramid[1:]))
+    return Binned(*pyramid[0], tuple(pyramid[1:]), positions=_positions(pair, grid))
 
 
 def _finest(pair, words, ends):
@@ -164,8 +173,29 @@ def _finest(pair, words, ends):
         step = lattice_step(summaries[i].values) if is_auto and ends[i] is None else None
         if step is not None:
             low, high, cells = _aligned(summaries[i].low, summaries[i].high, step, cells)
+        elif is_auto and ends[i] is None and is_stretched(summaries[i]):
+            parts.append(Grid([_even_shares(summaries[i], cells)], [axis.name]))
+            continue
         parts.append(Grid.regular(cells, low, high, names=[axis.name]))
     return Grid.product(*parts), is_free, None if is_auto else int(finer)
+
+
+def is_stretched(summary):
+    """Whether a few far values stretch the range so much that equal cells would see nothing."""
+    lower, upper = np.quantile(summary.values, (0.25, 0.75))
+    usual = (1 + 2 * _USUAL) * (upper - lower)
+    return 0 < _STRETCHED * usual < summary.high - summary.low
+
+
+def _even_shares(summary, cells):
+    """Edges of cells with equally many of the pooled rows each, from the least to the greatest."""
+    while cells > _FEWEST:
+        edges = np.quantile(summary.values, np.linspace(0, 1, cells + 1))
+        edges[0], edges[-1] = summary.low, summary.high
+        if np.all(np.diff(edges) > 0):
+            return edges
+        cells //= 2
+    return np.linspace(summary.low, summary.high, cells + 1)
 
 
 def _refuse_constants(pair, summaries):
@@ -246,6 +276,23 @@ def _counted(pair, grid, progress):
                 progress.rows(counts.rows, side.rows, "rows counted")
         made.append(counts)
     return tuple(made)
+
+
+def _positions(pair, grid):
+    if grid.ndim > 1 or grid.axes[0].kind == "categories":
+        return None
+    centres = grid.centres[0]
+    sides = [side for side in (pair.real, pair.gen) if side.counts is None]
+    if grid.is_uniform or len(sides) < 2:
+        return centres
+    sums, counts = np.zeros(grid.size), np.zeros(grid.size)
+    for side in sides:
+        for chunk in side.chunks():
+            place = grid.locate(chunk)
+            inside = place >= 0
+            sums += np.bincount(place[inside], chunk[inside, 0], minlength=grid.size)
+            counts += np.bincount(place[inside], minlength=grid.size)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), centres)
 
 
 def _can_halve(grid, is_free):

@@ -11,10 +11,10 @@ from functools import cached_property
 from ratiogan.catalogue import LIMITS
 from ratiogan.errors import CannotMeasure, InputError, check_choice, check_number
 from ratiogan.sources import MUCH_OUTSIDE, percent
-from ratiogan.twosample.diagnosis import diagnose_pair, seed_of
+from ratiogan.twosample.diagnosis import diagnose_pair
 from ratiogan.twosample.estimate import measure
 from ratiogan.twosample.modes import modes
-from ratiogan.twosample.samples import read_pair
+from ratiogan.twosample.samples import read_pair, seed_of
 
 BOUNDS = ("upper", "lower", "value")
 FROM_MODES = ("coverage", "missing-modes")
@@ -203,7 +203,7 @@ def check(
     measures = _Measures(
         pair,
         {**common, "resamples": resamples, "unit": unit, "seed": seed},
-        {**common, "covered": covered, "thinned": thinned, "missing": missing, "seed": seed},
+        {**common, "covered": covered, "thinned": thinned, "missing": missing, "rng": seed},
     )
     checks = tuple(_checked(measures, *limit, bound) for limit in limits)
     return Check(checks, unit, measures.input, measures.warnings)

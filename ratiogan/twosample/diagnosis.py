@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ratiogan.errors import InputError, check_choice, check_fraction, check_integer
+from ratiogan.errors import (
+    CannotMeasure,
+    InputError,
+    check_choice,
+    check_fraction,
+    check_integer,
+)
 from ratiogan.sources import percent
 from ratiogan.text import significant
 from ratiogan.twosample.accumulate import Counts
 from ratiogan.twosample.cells import bin_pair
-from ratiogan.twosample.estimate import detectable, measure, precision_recall
+from ratiogan.twosample.estimate import LEAST_ROWS, detectable, measure, precision_recall
 from ratiogan.twosample.marginals import compare_marginals
 from ratiogan.twosample.regions import UNKNOWN, class_regions, find_regions, ratio_interval
-from ratiogan.twosample.samples import read_pair
+from ratiogan.twosample.samples import read_pair, seed_of
 from ratiogan.twosample.wording import markdown, summary
 
 POWER = 0.8  # "4 times in 5"
@@ -277,6 +283,9 @@ def diagnose_pair(
     level = check_fraction("level", level)
     check_integer("resamples", resamples, minimum=100)
     check_choice("unit", unit, ("nats", "bits"))
+    for role, side in (("real", pair.real), ("gen", pair.gen)):
+        if side.rows < LEAST_ROWS:
+            raise CannotMeasure(f"{role} has {side.rows} rows, {LEAST_ROWS} are needed.")
     facts = {
         "level": level,
         "resamples": resamples,
@@ -301,13 +310,6 @@ def diagnose_pair(
     return _jointly(pair, facts, grid, domain, seed, progress)
 
 
-def seed_of(rng):
-    """The seed of everything drawn: an int as it is, of a Generator its next number."""
-    if isinstance(rng, np.random.Generator):
-        return int(rng.integers(2**63))
-    return check_integer("rng", rng, minimum=0)
-
-
 def _compared_classes(pair, name, level):
     if pair.real.classes is None:
         return ()
@@ -322,7 +324,7 @@ def _jointly(pair, facts, grid, domain, seed, progress):
     measured = measure(
         real.counts.ravel(),
         gen.counts.ravel(),
-        centres=_positions(binned.grid),
+        centres=binned.positions,
         level=level,
         resamples=facts["resamples"],
         rng=seed,
@@ -352,12 +354,6 @@ def _jointly(pair, facts, grid, domain, seed, progress):
         warnings=tuple(warnings),
         **facts,
     )
-
-
-def _positions(grid):
-    """Cell centres of a 1-D grid of numbers, for Wasserstein-1; None elsewhere."""
-    ordered = grid.ndim == 1 and grid.axes[0].kind != "categories"
-    return grid.centres[0] if ordered else None
 
 
 def _outside(counts, role):

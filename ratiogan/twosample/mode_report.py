@@ -119,6 +119,9 @@ class Modes:
     warnings: tuple = ()
     seed: int = 0
 
+    def __repr__(self):
+        return f"<Modes: {self.finding}>"
+
     def __len__(self):
         return len(self.modes)
 

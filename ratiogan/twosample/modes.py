@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ratiogan.errors import InputError, check_fraction, check_integer, check_positive
+from ratiogan.errors import InputError, check_fraction, check_positive
 from ratiogan.grid import Grid
 from ratiogan.twosample.cells import bin_pair, lattice_step
 from ratiogan.twosample.mode_report import (
@@ -18,7 +18,7 @@ from ratiogan.twosample.mode_report import (
 from ratiogan.twosample.persistence import find_peaks
 from ratiogan.twosample.places import point_text, value_text
 from ratiogan.twosample.regions import check_rows, class_regions, ratio_interval
-from ratiogan.twosample.samples import read_pair
+from ratiogan.twosample.samples import read_pair, seed_of
 
 # Cells per axis on which peaks are looked for, by the number of interval axes: smoothing takes care
 # of the noise, so there are more of them than a divergence should be measured on.
@@ -37,7 +37,7 @@ def modes(
     missing=None,
     level=0.95,
     group=None,
-    seed=0,
+    rng=0,
     pair=None,
     **how_to_read,
 ):
@@ -63,7 +63,8 @@ def modes(
         Of each interval.
     group : text, optional
         The column that holds the classes, in both tables.
-    seed : int, optional
+    rng : int or numpy.random.Generator, optional
+        0 is a seed.
     pair : Pair, optional
         Two sources already read, instead of `real` and `gen`.
     **how_to_read
@@ -88,7 +89,7 @@ def modes(
     """
     limits = _thresholds(covered, thinned, missing)
     level = check_fraction("level", level)
-    seed = check_integer("seed", seed, minimum=0)
+    seed = seed_of(rng)
     if pair is None:
         pair = read_pair(real, gen, group=group, seed=seed, **how_to_read)
     facts = {
@@ -271,6 +272,11 @@ def _binned(pair, grid, domain):
 
 def _even_edges(values, axis, cells):
     """Edges of about `cells` equal cells, each with as many values where those are rounded ones."""
+    if axis.kind == "uneven":  # far values stretch the range: the outer cells reach out for them
+        inner = np.quantile(values, (0.001, 0.999))
+        edges = np.linspace(*inner, cells + 1)
+        edges[0], edges[-1] = axis.low, axis.high
+        return edges
     step = lattice_step(values)
     if step is not None:
         width = step * max(1, math.ceil((axis.high - axis.low) / (cells * step)))

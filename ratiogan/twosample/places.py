@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 def place_label(grid, centre, low, high):
     """Where a region is, in words: values of discrete axes, an interval in 1-D, else its centre.
@@ -48,7 +50,7 @@ def point_text(grid, point):
 
 
 def _number(value, axis):
-    """A coordinate with the decimals that a fifth of a cell needs."""
-    width = (axis.high - axis.low) / axis.size
+    """A coordinate with the decimals that a fifth of a cell needs (of the median one)."""
+    width = float(np.median(axis.widths))
     decimals = min(12, max(0, math.ceil(-math.log10(0.2 * width))))
     return f"{round(float(value), decimals) + 0.0:.{decimals}f}"

@@ -266,6 +266,8 @@ class Reading:
     ----------
     words : list of (dict or None)
         Per column the texts seen so far and their numbers; None for a column of numbers.
+    seen : int
+        Rows of the last complete pass.
     dropped : int
         Rows left out in the last pass.
     has_class : bool
@@ -279,6 +281,7 @@ class Reading:
     labels: np.ndarray | None = None
     words: list = field(default_factory=list)
     dropped: int = 0
+    seen: int = 0
     has_class: bool = False
     _missing: int = field(default=0, init=False, repr=False)
     _first: tuple = field(default=None, init=False, repr=False)
@@ -317,6 +320,7 @@ class Reading:
                 yield x
         if self.labels is not None and len(self.labels) != seen:
             self._refuse_labels(seen)
+        self.seen = seen
         self._judge(seen)
 
     def _refuse_labels(self, seen):

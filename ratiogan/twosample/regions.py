@@ -393,7 +393,7 @@ def _region(cells, real, gen, rows, grid, level):
     used = pooled > 0
     centre, low, high = [], [], []
     for axis, along in zip(grid.axes, index, strict=True):
-        centre.append(float(pooled @ axis.centres[along] / pooled.sum()))
+        centre.append(_middle(axis, along, pooled))
         first, last = along[used].min(), along[used].max()
         ends = axis.centres if axis.is_counting else axis.edges[:-1]
         low.append(float(ends[first]))
@@ -414,6 +414,15 @@ def _region(cells, real, gen, rows, grid, level):
         label=place_label(grid, centre, low, high),
         **facts,
     )
+
+
+def _middle(axis, along, pooled):
+    """Mean coordinate of the rows; where cells are unequal the median, as a far one is wide."""
+    if axis.kind != "uneven":
+        return float(pooled @ axis.centres[along] / pooled.sum())
+    order = np.argsort(along, kind="stable")
+    total = np.cumsum(pooled[order])
+    return float(axis.centres[along[order[np.searchsorted(total, 0.5 * total[-1])]]])
 
 
 def _facts(real, gen, n_real, n_gen, level):

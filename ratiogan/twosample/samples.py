@@ -20,6 +20,7 @@ from ratiogan.sources import (
     common_levels,
     pair_columns,
     percent,
+    refuse_names,
 )
 from ratiogan.spec import Spec
 from ratiogan.tables import listed
@@ -310,6 +311,7 @@ def _columns_of(sources, headings, readings):
             levels.append(grid.axes[i].levels)
             continue
         levels.append(common_levels(first.name(i), found))
+        refuse_names(first.name(i), levels[-1], max(r.seen for r in readings.values()))
     if named is None and grid is not None:
         names = grid.names
     return names, tuple(levels)
@@ -417,3 +419,10 @@ def _header(made, notes):
 
 def _label(side):
     return brief(side.label) if side.kind == "preset" else side.label
+
+
+def seed_of(rng):
+    """The seed of everything drawn: an int as it is, of a Generator its next number."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63))
+    return check_integer("rng", rng, minimum=0)
