@@ -27,6 +27,7 @@ SECTIONS = {
     "histogram": ("benchmarks.histogram:histogram", "histogram of equal cells, one core"),
     "density-ratio": ("benchmarks.histogram:density_ratio", "DensityRatio beside densratio"),
     "large-files": ("benchmarks.memory:large_files", "1e8 values from a file"),
+    "line": ("benchmarks.line:line", "W1 on the line, one core"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }

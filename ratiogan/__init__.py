@@ -39,6 +39,7 @@ _PUBLIC = {
     "preset": "presets",
     "problem": "presets",
     "table": "divergences",
+    "wglgd": "solvers.wglgd",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

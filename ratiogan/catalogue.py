@@ -249,6 +249,8 @@ STEPS = _table(
     Entry("constant", "the step alpha, halved only where R > 0 would fail (u(0+) = -inf)"),
     Entry("armijo", "backtracking on E[Phi]"),
     Entry("newton", "d = -(u - lambda)/Phi'', damped: quadratic convergence"),
+    Entry("decay", "alpha/sqrt(k) at the k-th step (wglgd)"),
+    Entry("polyak", "W1/|P_0 f|^2 in the norm of the geometry (wglgd)"),
 )
 
 TIES = _table(
@@ -288,7 +290,32 @@ ALGORITHMS = _table(
             "max_steps": "most steps",
         },
     ),
+    Entry(
+        "wglgd",
+        "descent on Wasserstein-1: a constant step ends in a cycle",
+        {
+            "geometry": "reference",
+            "step": "constant",
+            "alpha": "auto",
+            "tol": 1e-10,
+            "max_steps": 2_000,
+        },
+        {
+            "geometry": "inner product of projection and step: reference or fisher",
+            "step": "the step rule: constant, decay or polyak",
+            "alpha": "the step size",
+            "tol": "stop when W1 is below",
+            "max_steps": "most steps",
+        },
+    ),
 )
+
+# Which of the step rules and geometries an algorithm has.
+ALGORITHM_STEPS = {
+    "glgd": ("constant", "armijo", "newton"),
+    "wglgd": ("constant", "decay", "polyak"),
+}
+ALGORITHM_GEOMETRIES = {"glgd": tuple(GEOMETRIES), "wglgd": ("reference", "fisher")}
 
 STATUSES = _table(
     Entry("converged", "The stopping rule was met: R = 1 within tol, or the gradient is zero."),

@@ -17,7 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratiogan import games, presets
-from ratiogan.catalogue import ALGORITHMS, GAMES, GEOMETRIES, STEPS, TIES
+from ratiogan.catalogue import (
+    ALGORITHM_GEOMETRIES,
+    ALGORITHM_STEPS,
+    ALGORITHMS,
+    GAMES,
+    TIES,
+)
 from ratiogan.distribution import Distribution
 from ratiogan.errors import (
     InputError,
@@ -30,6 +36,7 @@ from ratiogan.errors import (
 from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.glgd import glgd
+from ratiogan.solvers.wglgd import wglgd
 from ratiogan.spec import Spec, format_number, format_value, is_own_code, parse, parse_value
 from ratiogan.text import (
     WIDTH,
@@ -41,7 +48,7 @@ from ratiogan.text import (
     wrap,
 )
 
-SOLVERS = {"glgd": glgd, "alternating": alternating}
+SOLVERS = {"glgd": glgd, "alternating": alternating, "wglgd": wglgd}
 INDEX_FILE = "comparison.json"
 SCHEMA_VERSION = 1
 RMS_TOLERANCE = 1e-3
@@ -511,7 +518,9 @@ def _game_keys(game):
 def _keys(spec, common, swept):
     """Every key that some run of this spec has: the algorithm's, and those of its games."""
     defaults = ALGORITHMS[spec.name].defaults
-    if "game" in spec.options:
+    if "game" not in defaults:
+        its_games = []
+    elif "game" in spec.options:
         its_games = [spec.options["game"]]
     else:
         its_games = swept.get("game", [common.get("game", defaults["game"])])
@@ -526,9 +535,9 @@ def _combinations(spec, common, swept):
     combinations = []
     for values in itertools.product(*(swept[key] for key in keys)):
         chosen = _split_game(dict(zip(keys, values, strict=True)))
-        game = {**defaults, **common, **chosen, **spec.options}["game"]
+        game = {**defaults, **common, **chosen, **spec.options}.get("game")
         # A sweep over a parameter of one game asks for one run of a game that lacks it.
-        own = (*defaults, *_game_keys(game))
+        own = (*defaults, *(_game_keys(game) if "game" in defaults else ()))
         chosen = {key: value for key, value in chosen.items() if key in own}
         if chosen not in combinations:
             combinations.append(chosen)
@@ -574,14 +583,16 @@ def _options(spec, common, chosen):
             parameters = {}  # those of the game that this one replaces
         options |= {key: value for key, value in layer.items() if key in defaults}
         options |= {key: value for key, value in layer.items() if key in PASSED}
-        parameters |= {k: v for k, v in layer.items() if k in _game_keys(options["game"])}
-    game = options["game"]
+        parameters |= {k: v for k, v in layer.items() if k in _game_keys(options.get("game"))}
+    game = options.get("game")
     known = (*defaults, *_game_keys(game))
-    _check_keys(f'"{spec.name}" with the game {game} has no', spec.options, known, "specs")
-    checked = games.game(game, **parameters)
-    if isinstance(game, str):
-        # The Game itself for own code, so that the run does not execute the file once more.
-        options["game"] = checked if is_own_code(game) else checked.spec
+    which = f" with the game {game}" if "game" in defaults else ""
+    _check_keys(f'"{spec.name}"{which} has no', spec.options, known, "specs")
+    if game is not None:
+        checked = games.game(game, **parameters)
+        if isinstance(game, str):
+            # The Game itself for own code, so that the run does not execute the file once more.
+            options["game"] = checked if is_own_code(game) else checked.spec
     if options.get("alpha", "auto") != "auto":
         options["alpha"] = check_positive("alpha", options["alpha"], fix="Or pass auto.")
     if "tol" in options:
@@ -589,9 +600,13 @@ def _options(spec, common, chosen):
         if options["tol"] < 0:
             raise InputError(f"tol must be at least 0, got {options['tol']:g}.", argument="tol")
     options["max_steps"] = check_integer("max_steps", options["max_steps"], minimum=1)
-    for key, choices in (("geometry", GEOMETRIES), ("step", STEPS), ("ties", TIES)):
+    choices = {"ties": tuple(TIES)}
+    if spec.name in ALGORITHM_STEPS:
+        choices["step"] = ALGORITHM_STEPS[spec.name]
+        choices["geometry"] = ALGORITHM_GEOMETRIES[spec.name]
+    for key in choices:
         if key in options:
-            check_choice(key, options[key], tuple(choices))
+            check_choice(key, options[key], choices[key])
     return _accepted(SOLVERS[spec.name], options)
 
 
@@ -604,8 +619,9 @@ def _accepted(function, options):
 
 
 def _cells(label, run):
-    # Newton's step has a length of its own.
-    alpha = None if run.options.get("step") == "newton" else run.options.get("alpha")
+    # The steps of these rules have a length of their own.
+    own = run.options.get("step") in ("newton", "polyak")
+    alpha = None if own else run.options.get("alpha")
     steps, exact = steps_to_rms(run)
     rate = next((p for p in run.predictions if p.name.startswith("rate per step")), None)
     js = float(run.trace.js[-1]) if "js" in run.trace else None

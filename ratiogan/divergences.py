@@ -15,6 +15,7 @@ from ratiogan.grid import Grid
 from ratiogan.presets import problem
 from ratiogan.ratio import refuse_singular_mass
 from ratiogan.text import html_table
+from ratiogan.transport.line import wasserstein_line
 
 __all__ = [
     "CORE",
@@ -314,34 +315,6 @@ def divergence(*, gen=None, real=None, unit="nats", base=None, singular="keep", 
         real=real,
         gen=gen,
     )
-
-
-def wasserstein_line(*, gen, real):
-    """W1 of two distributions on one axis, mass at cell centres: sum |F_g - F_r| dx.
-
-    Parameters
-    ----------
-    gen, real : Distribution
-        On one grid.
-
-    Returns
-    -------
-    float or None
-        In the unit of the axis; None in more dimensions, and for categories, which have no
-        distances.
-
-    Examples
-    --------
-    >>> grid = Grid.regular(4, 0, 4)
-    >>> p_r = Distribution.from_mass([1, 0, 0, 0], grid)
-    >>> wasserstein_line(gen=Distribution.from_mass([0, 0, 0, 1], grid), real=p_r)
-    3.0
-    """
-    if gen.grid.ndim > 1 or gen.grid.axes[0].kind == "categories":
-        return None
-    # From the end nearer to either side nothing is gained: one sum of exact differences.
-    ahead = np.cumsum(gen.mass - real.mass)[:-1]
-    return float(np.abs(ahead) @ np.diff(gen.grid.centres[0]))
 
 
 def _checked_unit(unit, base):

@@ -191,6 +191,19 @@ _ALGORITHMS = (
         ALTERNATING_SLIDE,
         related=("mode-collapse", "glgd", "first", "random", "split"),
     ),
+    _entry(
+        "algorithm",
+        "wglgd",
+        "Wasserstein GLGD: f <- the critic of W1, then R <- R + alpha P_0 f. A constant step ends"
+        " in a cycle with mean W1 = (alpha/2) Var f.",
+        "|R'-1|^2 = |R-1|^2 - 2 alpha W1 + alpha^2 Var f, and Var f does not shrink as R -> 1: the"
+        " critic keeps its slope. alpha = W1/Var f (polyak) makes every step fall: min W1 <="
+        " |R0-1| max sd(f)/sqrt(k+1). In fisher a Gaussian shift is an exponential tilt: two steps"
+        " do.",
+        "ratiogan run wglgd --step polyak",
+        f'{SLIDES}, "Wasserstein GAN"; Polyak 1969',
+        related=("critic", "polyak", "decay", "cycle"),
+    ),
 )
 
 _GEOMETRIES = (
@@ -276,6 +289,27 @@ _STEPS = (
         "ratiogan run glgd --step newton",
         CONVERGENCE_SLIDE + ', "convergence tends to be slow"',
         related=("constant", "rate"),
+    ),
+    _entry(
+        "step rule",
+        "decay",
+        "wglgd: alpha/sqrt(k) at the k-th step, the textbook rule of the subgradient method.",
+        "min W1 <= (|R0-1|^2 + sum alpha_k^2 Var f)/(2 sum alpha_k), which falls like log k/sqrt(k)"
+        " for any alpha: no scale has to be known, but Polyak's step is faster.",
+        "ratiogan run wglgd --step decay",
+        "Nesterov 2004, section 3.2",
+        related=("polyak", "constant", "wglgd"),
+    ),
+    _entry(
+        "step rule",
+        "polyak",
+        "wglgd: alpha = W1/|P_0 f|^2, as far as the distance to the known minimum W1 = 0 promises.",
+        "It minimises the bound |R-1|^2 - 2 alpha W1 + alpha^2 Var f on the next |R-1|^2, so that"
+        " sum W1^2/Var f <= |R0-1|^2: R never gets farther from 1, and the least W1 of k+1 steps"
+        " is at most |R0-1| max sd(f)/sqrt(k+1).",
+        "ratiogan run wglgd --step polyak",
+        "Polyak 1969",
+        related=("decay", "constant", "wglgd"),
     ),
 )
 
@@ -697,6 +731,19 @@ _WORDS = (
     ),
     _entry(
         "word",
+        "critic",
+        "The 1-Lipschitz f with the largest E_r[f] - E_g[f]: the best response in the Wasserstein"
+        " game.",
+        "On the line its slope is -sign F, F = F_r - F_g the difference of the distribution"
+        " functions: E_r[f] - E_g[f] = sum |F| dy = W1. It never saturates, and -f is the gradient"
+        " of W1 in R; where F = 0 its slope is not unique, and 0 is taken.",
+        "ratiogan run wglgd",
+        f'{SLIDES}, "Wasserstein GAN"; Villani 2003, remark 1.15',
+        aliases=("wasserstein-critic",),
+        related=("wglgd", "best-response"),
+    ),
+    _entry(
+        "word",
         "signal",
         "u(f*(R)): what the generator's loss pays per unit of mass at a cell, given the best"
         " response.",
@@ -887,7 +934,7 @@ _WORDS = (
         " off, and judge by the estimate and its interval, never by the raw value.",
         "ratiogan diagnose --real normal --gen normal",
         HERE,
-        aliases=("noise", "floor", "raw-value", "estimate", "interval"),
+        aliases=("noise", "floor", "noise-alone", "raw-value", "estimate", "debiased", "interval"),
         related=("p-value", "jsd", "detectable"),
     ),
     _entry(
@@ -916,8 +963,10 @@ _WORDS = (
         "word",
         "false-discovery-rate",
         "The expected share of false ones among the regions, columns or pairs reported.",
-        "Benjamini and Hochberg's rule. Intervals of what was selected because it stood out are"
-        " widened accordingly (false-coverage rate).",
+        "Columns, pairs and classes: Benjamini and Hochberg's rule. Regions: every block of cells"
+        " there could be has its share of the rate, so that not even one of them is false but"
+        " in 5 % of the cases. Intervals of what was selected because it stood out are widened"
+        " accordingly (false-coverage rate).",
         "ratiogan diagnose",
         "Benjamini and Hochberg 1995; Benjamini and Yekutieli 2005",
         aliases=("fdr", "region", "regions"),
@@ -940,10 +989,11 @@ _WORDS = (
         "persistence",
         "How far a peak of the density rises above the saddle to a higher one.",
         "Peaks that counting noise can make do not count as modes. Each cell belongs to the mode"
-        " that uphill leads to; R of a mode is its share of gen over its share of real.",
+        " that uphill leads to; R of a mode is its share of gen over its share of real. A mode is"
+        " missing, thinned or covered by the interval of R; coverage is the share of covered ones.",
         "ratiogan modes",
         "Edelsbrunner, Letscher and Zomorodian 2002",
-        aliases=("mode", "modes", "coverage"),
+        aliases=("mode", "modes", "coverage", "covered", "thinned", "missing", "missing-modes"),
         related=("precision",),
     ),
 )

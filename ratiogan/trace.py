@@ -148,12 +148,20 @@ LAYOUTS = {
         "{:>6}   {:{width}}     {:>6}    {:>13}       {:>6}      {:>7}     {:>9}",
         predictions=(40, 15),
     ),
+    "wglgd": Layout(
+        "  step      W1         min W1      floor      alpha      JSD      max|R-1|    min R   "
+        "cells in use",
+        "{:>6}   {:>9}   {:>9}   {:>8}   {:>8}   {:<9}{:>8}   {:>6} {:>10}",
+        predictions=(46, 17),
+    ),
 }
 
 
 def trace_cells(algorithm, trace, grid):
     """The rows of a trace as text, in the order of ``LAYOUTS[algorithm].headings``."""
-    return _alternating_cells(trace, grid) if algorithm == "alternating" else _descent_cells(trace)
+    if algorithm == "alternating":
+        return _alternating_cells(trace, grid)
+    return _transport_cells(trace) if algorithm == "wglgd" else _descent_cells(trace)
 
 
 def trace_table(algorithm, trace, grid):
@@ -195,6 +203,24 @@ def _descent_cells(trace):
             trace.effective_support,
             strict=True,
         )
+    ]
+
+
+def _transport_cells(trace):
+    """Rows of text in the order of the headings."""
+    return [
+        (
+            str(trace.step[row]),
+            scientific(trace.cost[row], 4),
+            scientific(trace.best[row], 4),
+            scientific(trace.floor[row], 3),
+            scientific(trace.alpha[row], 3),
+            scientific(trace.js[row], 3),
+            scientific(trace.max_error[row], 3),
+            f"{trace.min_ratio[row]:.4f}",
+            f"{trace.effective_support[row]:.1f}",
+        )
+        for row in range(len(trace))
     ]
 
 

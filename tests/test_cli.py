@@ -378,7 +378,7 @@ def test_a_row_that_is_not_what_its_losses_say_exits_3(call, monkeypatch):
 REFUSALS = [
     ("glgd", 2, 'no command "glgd". '),
     ("compere", 2, 'no command "compere". Nearest: compare.* See: ratiogan --help'),
-    ("run glg", 2, 'no algorithm "glg". Nearest: glgd. See: ratiogan run --help'),
+    ("run glg", 2, 'no algorithm "glg". Nearest: glgd, wglgd. See: ratiogan run --help'),
     ("run glgd --seeed 1", 2, "ratiogan run glgd has no option --seeed. Nearest: --seed"),
     ("run glgd --ties first", 2, "ratiogan run glgd has no option --ties."),
     ("run glgd extra", 2, "unexpected extra argument"),

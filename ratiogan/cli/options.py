@@ -16,6 +16,7 @@ from ratiogan.errors import (
     check_integer,
     check_number,
     check_positive,
+    nearest,
 )
 from ratiogan.spec import is_own_code, parse, parse_value, resolve
 
@@ -160,7 +161,15 @@ class Limit(click.ParamType):
                 argument=param.name,
                 fix=f"Write for instance {flag(param, ctx)} jsd=0.02.",
             )
-        name = check_choice(flag(param, ctx), name.strip(), catalogue.LIMITS)
+        name = name.strip()
+        if name not in catalogue.LIMITS:
+            near = nearest(name, catalogue.LIMITS)
+            hint = f"Nearest: {', '.join(near)}. " if near else ""
+            raise InputError(
+                f'{flag(param, ctx)}: nothing is measured by the name "{name}".',
+                argument=param.name,
+                fix=f"{hint}See: ratiogan check --help",
+            )
         return name, check_number(f"{flag(param, ctx)} {name}", number.strip())
 
     def shell_complete(self, ctx, param, incomplete):
@@ -339,14 +348,15 @@ OPTIONS = {
         "--alpha",
         "FLOAT|auto",
         type=Alpha(),
-        help="The step size. Default: auto, 1/(2 Phi''(1)): the error halves at every step.",
+        help="The step size. Default: auto, 1/(2 Phi''(1)): the error halves at every step; wglgd:"
+        " from W1 at the start.",
     ),
     "tol": _option(
         "Algorithm",
         "--tol",
         "FLOAT",
         type=Tolerance(),
-        help="Stop when max|R-1| is below; 0 takes --max-steps steps. Default: 1e-10.",
+        help="Stop when max|R-1| (wglgd: W1) is below; 0 takes --max-steps steps. Default: 1e-10.",
     ),
     "max-steps": _option(
         "Algorithm", "--max-steps", "INT", type=Whole(1), help="Most steps. Default: by algorithm."
@@ -387,7 +397,8 @@ OPTIONS = {
         "NAME=X",
         type=Limit(),
         multiple=True,
-        help="Fail where NAME is above X, such as jsd=0.02. Repeatable.",
+        help="Fail where NAME is above X, such as jsd=0.02. Repeatable. NAME: a divergence of"
+        " `ratiogan table`, wasserstein, p-value, precision, recall, coverage, missing-modes.",
     ),
     "min": _option(
         "Algorithm",

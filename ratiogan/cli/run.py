@@ -1,4 +1,4 @@
-"""Commands that solve: run glgd, run alternating, compare. To add an algorithm: one table line."""
+"""Commands that solve: run ALGORITHM, compare. To add an algorithm: one line in the table."""
 
 import click
 
@@ -13,6 +13,7 @@ from ratiogan.spec import is_own_code
 ALGORITHMS = {
     "glgd": ("ratiogan.cli.run:glgd", "Algorithms", "converges to R = p_g/p_r = 1"),
     "alternating": ("ratiogan.cli.run:alternating", "Algorithms", "collapses onto one point"),
+    "wglgd": ("ratiogan.cli.run:wglgd", "Algorithms", "descends Wasserstein-1, and cycles"),
 }
 
 AUTO_RULE = "1/(2 Phi''(1))"
@@ -87,6 +88,29 @@ def alternating(job, **options):
             rng=job.seed,
             progress=progress,
             **_given(options),
+        )
+    return _report_run(job, results, problem, solution)
+
+
+@command(
+    "wglgd",
+    sentence="Descent on Wasserstein-1: a constant step ends in a cycle, Polyak's converges.",
+    example="ratiogan run wglgd --step polyak",
+    options=(
+        *PROBLEM,
+        *("geometry", "step", "alpha", "tol", "max-steps"),
+        *RESULTS,
+        *("animate", "html"),
+    ),
+)
+def wglgd(job, **options):
+    results = Results("wglgd", options)
+    problem = _read_problem(options)
+    import ratiogan
+
+    with progress_of(job, "wglgd") as progress:
+        solution = ratiogan.wglgd(
+            real=problem.real, gen=problem.gen, progress=progress, **_given(options)
         )
     return _report_run(job, results, problem, solution)
 
@@ -198,15 +222,23 @@ def _timing(job, seconds, compile_seconds):
 def _settings(solution):
     """The header's line on game, geometry and step: two lines where one is too long."""
     options = solution.options
+    if solution.algorithm == "wglgd":
+        return _wrapped_settings("game  Wasserstein-1, u = -f, |slope of f| <= 1", options)
     game = f"game  {options['game']}"
     if solution.algorithm == "alternating":
         return [f"{game}     ties {options['ties']}"]
     from ratiogan import games
-    from ratiogan.text import WIDTH
 
     if not is_own_code(options["game"]):  # a user's file is not run again for a header
         loss = games.game(options["game"]).formulas.get("generator_loss")
         game += f", u = {loss}" if loss else ""
+    return _wrapped_settings(game, options)
+
+
+def _wrapped_settings(game, options):
+    """Game, geometry and step on one line, or on two."""
+    from ratiogan.text import WIDTH
+
     geometry = options["geometry"]
     parts = [
         game,
@@ -220,6 +252,8 @@ def _settings(solution):
 def _alpha(options):
     from ratiogan.text import significant
 
+    if options["alpha"] is None:
+        return "alpha W1/|P_0 f|^2"
     text = f"alpha {significant(options['alpha'], 4)}"
     if not options.get("alpha_is_auto"):
         return text

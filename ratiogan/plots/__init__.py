@@ -1,5 +1,7 @@
 """Figures of results: they read a result and draw it; no computing, no pyplot, no rcParams."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ratiogan.errors import InputError
@@ -25,7 +27,7 @@ from ratiogan.plots.divergences import (
     table_panels,
     table_title,
 )
-from ratiogan.plots.fields import on_plane
+from ratiogan.plots.fields import on_plane, within_sight
 from ratiogan.plots.game import game_panels, game_title, plot_game
 from ratiogan.plots.look import finish, key_sentence, look_of, new_figure
 from ratiogan.plots.modes import (
@@ -43,6 +45,7 @@ from ratiogan.plots.samples import (
 )
 from ratiogan.plots.saving import figure_bytes, save
 from ratiogan.plots.several import plot_errors, plot_final, plot_steps, several_figure
+from ratiogan.plots.transport import plot_cost, plot_critic, transport_figure
 
 __all__ = [
     "diagnosis_figure",
@@ -53,6 +56,8 @@ __all__ = [
     "plot_cells_in_use",
     "plot_conjugates",
     "plot_convergence",
+    "plot_cost",
+    "plot_critic",
     "plot_densities",
     "plot_discriminator",
     "plot_errors",
@@ -116,6 +121,8 @@ def figure(result, style="slide", command=None):
         draw = several_figure
     elif result.algorithm == "alternating":
         draw = collapse_figure
+    elif result.algorithm == "wglgd":
+        draw = transport_figure
     elif result.algorithm == "glgd":
         draw = descent_map_figure if on_plane(result) else descent_figure
     else:
@@ -167,6 +174,9 @@ def diagnosis_figure(diagnosis, style="slide", command=None, framed=True):
     drawn = new_figure(look, key_sentence(diagnosis.finding) if framed else "", command)
     for text in () if framed else tuple(drawn.texts):
         text.remove()
+    view = diagnosis.grid and within_sight(diagnosis.grid)
+    if view is not diagnosis.grid:
+        diagnosis = replace(diagnosis, real=_on(diagnosis.real, view), gen=_on(diagnosis.gen, view))
     diagnosis_panels(drawn, diagnosis, look)
     return settled(drawn)
 
@@ -189,8 +199,15 @@ def modes_figure(modes, style="slide", command=None):
     """
     look = look_of(style)
     drawn = new_figure(look, key_sentence(modes.finding), command)
+    view = modes.grid and within_sight(modes.grid)
+    if view is not modes.grid:
+        modes = replace(modes, grid=view, real=_on(modes.real, view), gen=_on(modes.gen, view))
     modes_panels(drawn, modes, look)
     return settled(drawn)
+
+
+def _on(counts, grid):
+    return counts.on(grid, counts.counts)
 
 
 def table_figure(rows, style="slide", command=None):

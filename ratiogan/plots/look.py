@@ -148,13 +148,19 @@ def key_sentence(finding):
     >>> key_sentence("CONVERGED in 38 steps: max|R-1| = 9.9e-11. More in the\\ntable.")
     'CONVERGED in 38 steps: max|R-1| = 9.9e-11.'
     """
-    text = " ".join(str(finding).split()).replace("log 2", "log\N{NO-BREAK SPACE}2")
+    text = " ".join(str(finding).split())
     said = ""
     for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z|])", text):
         said = f"{said} {sentence}".strip()
         if re.search(r"\d", sentence):
             return said
     return text
+
+
+def _kept_together(text):
+    """Without a place to break around = < >, and between log and 2."""
+    text = re.sub(r" ([=<>]) ", "\u00a0\\1\u00a0", text)
+    return text.replace("log 2", "log\u00a02")
 
 
 def wrap(text, size, width, renderer, weight="normal"):
@@ -172,7 +178,7 @@ def wrap(text, size, width, renderer, weight="normal"):
     # Widths add up but for kerning, which the factor covers; a word is then measured only once.
     width, gap = 0.99 * width, wide("x x") - wide("xx")
     lines, line, used = [], "", 0.0
-    for word in re.sub(r" ([=<>]) ", "\u00a0\\1\u00a0", text).split(" "):
+    for word in _kept_together(text).split(" "):
         if line and used + gap + wide(word) > width:
             lines.append(line)
             line = ""

@@ -23,6 +23,7 @@ from ratiogan.plots.descent import (
 from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_norm, thin, top_of
 from ratiogan.plots.look import command_text, key_sentence, log_ticks, mix, version
 from ratiogan.plots.several import LOG_LOG, errors_of, run_colours, short_labels
+from ratiogan.plots.transport import cost_limits, cost_lines, critics
 
 SHADES = 64  # of a map; a cell is one letter of ALPHABET
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -49,7 +50,7 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
         ``title``, ``command``, ``version``, ``colours``, ``steps`` (one per state), ``panels``.
     """
     build = _several if hasattr(result, "runs") else _collapse
-    if build is _collapse and result.algorithm == "glgd":
+    if build is _collapse and result.algorithm in ("glgd", "wglgd"):
         build = _descent
     steps, panels = build(result, look, points, frames, cells)
     return {
@@ -282,6 +283,13 @@ def _descent(solution, look, points, frames, cells):
         line("R", x, frames=[coarse.outline(kind, row)[1] for row in rows], colour=colour),
     ]  # fmt: skip
     ratio["marks"].append({"kind": "path", "x": [edges[0], edges[-1]], "y": [1, 1], "dash": DASH})
+    if solution.algorithm == "wglgd":
+        return steps, [
+            _profiles(solution, look, coarse, ratios),
+            ratio,
+            _critic_panel(solution, look, coarse, ratios, across),
+            _cost_panel(solution, look, steps),
+        ]
     answer = _response_panel(solution, look, coarse, rows, across)
     return steps, [
         _profiles(solution, look, coarse, ratios),
@@ -289,6 +297,36 @@ def _descent(solution, look, points, frames, cells):
         answer,
         _convergence(solution, look, steps, "d"),
     ]
+
+
+def _critic_panel(solution, look, coarse, ratios, across):
+    """The critic of every state: its means over the drawn cells."""
+    cells = coarse.masses(np.ones(solution.real.grid.shape))
+    rows = [coarse.masses(row) / cells for row in critics(solution, ratios)]
+    low, high = float(np.min(rows)), float(np.max(rows))
+    room = 0.1 * (high - low) or 1.0
+    shown = panel("(c) critic f, slope +1 or \u22121", across, axis("", low - room, high + room))
+    kind = solution.real.grid.axes[0].kind
+    x, _ = coarse.outline(kind, rows[0])
+    frames = [coarse.outline(kind, row)[1] for row in rows]
+    shown["series"] = [line("f", x, frames=frames, colour=look.colour("discriminator"))]
+    return shown
+
+
+def _cost_panel(solution, look, steps):
+    """W1 against step on log axes, with (alpha/2) Var f dashed."""
+    step, cost, floor = cost_lines(solution)
+    x = axis("step, the first is 1", 1.0, max(float(step[-1]), 10.0), log=True)
+    shown = panel("(d) W1 before each step", x, axis("", *cost_limits(cost, floor), log=True))
+    at = _rows_at(step - 1, steps)
+    for name, values, role, dash in (
+        ("W1", cost, "gen", ""),
+        ("(\u03b1/2) Var f", floor, "prediction", DASH),
+    ):
+        drawn = line(name, *thin(step, values, 400), colour=look.colour(role), dash=dash)
+        drawn["dots"] = [_list(steps + 1.0), _list(values[at])]
+        shown["series"].append(drawn)
+    return shown
 
 
 def _response_panel(solution, look, coarse, rows, across, letter="c"):

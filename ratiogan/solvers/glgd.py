@@ -13,7 +13,7 @@ import numpy as np
 from numba import config
 
 from ratiogan import presets
-from ratiogan.catalogue import STEPS
+from ratiogan.catalogue import ALGORITHM_STEPS
 from ratiogan.errors import InputError, check_choice, check_integer, check_number, check_positive
 from ratiogan.games import game as make_game
 from ratiogan.ratio import Geometry, auto_alpha, density_ratio
@@ -145,7 +145,7 @@ class GLGD:
         threads=None,
     ):
         self.game = make_game(game)
-        self.step_rule = check_choice("step", step, tuple(STEPS))
+        self.step_rule = check_choice("step", step, ALGORITHM_STEPS["glgd"])
         self.tol = check_number("tol", tol)
         if self.tol < 0:
             raise InputError(f"tol must be at least 0, got {self.tol:g}.", argument="tol")

@@ -1,0 +1,1 @@
+"""Wasserstein-1: its value, its critic, and what certifies both."""
