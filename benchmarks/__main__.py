@@ -28,12 +28,13 @@ SECTIONS = {
     "density-ratio": ("benchmarks.histogram:density_ratio", "DensityRatio beside densratio"),
     "large-files": ("benchmarks.memory:large_files", "1e8 values from a file"),
     "line": ("benchmarks.line:line", "W1 on the line, one core"),
+    "manhattan": ("benchmarks.manhattan:manhattan", "Manhattan transport, one core"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }
 
 # Minutes each: only where they are named.
-SIMULATIONS = ("coverage", "power", "ratio-intervals", "density-ratio")
+SIMULATIONS = ("coverage", "power", "ratio-intervals", "density-ratio", "manhattan")
 
 
 def main():
