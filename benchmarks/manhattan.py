@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from itertools import repeat
 
 from benchmarks.timing import Row, alternate, pin_to_one_core
 
@@ -45,7 +46,8 @@ def pair(kind, shape, seed=0):
     """Whole masses of p_g and p_r with the sum `TOTAL`.
 
     smooth: Gaussians; field, rough: exp of random fields with spectrum k^-2 and k^-1/2; white:
-    uniform noise; image: discs with noise; shift: such an image, one pixel on.
+    uniform noise; image: discs with noise; shift: such an image, one pixel on; atoms, many atoms:
+    a few cells, or some per row.
     """
     import numpy as np
 
@@ -69,17 +71,26 @@ def pair(kind, shape, seed=0):
             picture[inside] = rng.random()
         return picture
 
+    def some(count):
+        mass = np.zeros(shape)
+        mass.flat[rng.integers(0, mass.size, count)] = 0.1 + rng.random(count)
+        return mass
+
     if kind == "smooth":
         gen = bump((0.3, 0.3, 0.3), 0.1) + 0.5 * bump((0.7, 0.3, 0.5), 0.07) + 1e-3
-        return _whole(gen), _whole(bump((0.6, 0.7, 0.4), 0.12) + 1e-3)
+        return integers(gen), integers(bump((0.6, 0.7, 0.4), 0.12) + 1e-3)
     if kind == "shift":
-        picture = _whole(image() * (x[0] < 1.0 - 1.0 / shape[0]))
+        picture = integers(image() * (x[0] < 1.0 - 1.0 / shape[0]))
         return picture, np.roll(picture, 1, axis=0)
+    counts = {"atoms": iter((6, 4)), "many atoms": repeat(4 * max(shape))}
+    if kind in counts:
+        return tuple(integers(some(next(counts[kind]))) for _ in range(2))
     make = {"field": lambda: field(2.0), "rough": lambda: field(0.5), "image": image}
-    return tuple(_whole(make.get(kind, lambda: rng.random(shape))()) for _ in range(2))
+    return tuple(integers(make.get(kind, lambda: rng.random(shape))()) for _ in range(2))
 
 
-def _whole(mass):
+def integers(mass):
+    """Whole numbers near the masses, with the sum `TOTAL`."""
     import numpy as np
 
     # What rounding leaves over is spread: heaped on one cell it would be another problem.

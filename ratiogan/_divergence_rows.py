@@ -234,10 +234,6 @@ def _kl_to_mixture():
     }
 
 
-def _square_form():
-    return forms.triangular(0.0, "2 - 4s/(1+s)", "2 - t - 4 sqrt(-t)", "-4/(1+s)^2")
-
-
 def _zero_one_losses():
     # Margins at 0 count as generated: then inf over h is min(1, s) at every s.
     return Losses(

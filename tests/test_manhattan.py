@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, vstack
 
+from benchmarks.manhattan import TOTAL, integers, pair
 from ratiogan.errors import InputError
 from ratiogan.transport import atoms
 from ratiogan.transport import manhattan as module
@@ -22,60 +23,6 @@ except ImportError:
     min_cost_flow = None
 
 KINDS = ("smooth", "rough", "white", "image", "atoms", "many atoms", "shift")
-TOTAL = 10**7
-
-
-def integers(mass):
-    """Whole numbers near the masses, with the sum TOTAL."""
-    whole = np.floor(mass / mass.sum() * TOTAL).astype(np.int64)
-    whole.flat[np.argmax(whole)] += TOTAL - whole.sum()
-    return whole
-
-
-def pair(kind, shape, seed=0):
-    """Whole masses of p_g and p_r."""
-    rng = np.random.default_rng(seed)
-    x = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in shape], indexing="ij")
-
-    def bump(centre, width):
-        return np.exp(-sum((a - c) ** 2 for a, c in zip(x, centre, strict=False)) / 2 / width**2)
-
-    def field(roughness):
-        waves = np.meshgrid(*[np.fft.fftfreq(n) * n for n in shape], indexing="ij")
-        decay = (sum(k * k for k in waves) + 1.0) ** (-roughness / 2)
-        values = np.fft.ifftn(np.fft.fftn(rng.normal(size=shape)) * decay).real
-        return np.exp((values - values.mean()) / values.std())
-
-    def image():
-        picture = 0.05 + 0.05 * rng.random(shape)
-        for _ in range(12):
-            centre, radius = rng.random(len(shape)), 0.05 + 0.2 * rng.random()
-            inside = sum((a - c) ** 2 for a, c in zip(x, centre, strict=True)) < radius**2
-            picture[inside] = rng.random()
-        return picture
-
-    def some(count):
-        mass = np.zeros(shape)
-        mass.flat[rng.integers(0, mass.size, count)] = 0.1 + rng.random(count)
-        return mass
-
-    if kind == "smooth":
-        gen = bump((0.3, 0.3, 0.3), 0.1) + 0.5 * bump((0.7, 0.3, 0.5), 0.07) + 1e-3
-        found = gen, bump((0.6, 0.7, 0.4), 0.12) + 1e-3
-    elif kind == "rough":
-        found = field(0.5), field(0.5)
-    elif kind == "white":
-        found = rng.random(shape), rng.random(shape)
-    elif kind == "image":
-        found = image(), image()
-    elif kind == "atoms":
-        found = some(6), some(4)
-    elif kind == "many atoms":
-        found = some(max(shape) * 4), some(max(shape) * 4)
-    else:  # one pixel
-        picture = integers(image() * (x[0] < 1.0 - 1.0 / shape[0]))
-        return picture, np.roll(picture, 1, axis=0)
-    return tuple(map(integers, found))
 
 
 def even(shape):

@@ -9,7 +9,6 @@ from ratiogan.cli.saving import check_file
 from ratiogan.errors import InputError
 
 EXAMPLE = "ring8"
-_MUCH = 0.05  # share outside that deserves a warning
 
 
 def _sources_argument(name, metavar):
@@ -65,7 +64,7 @@ def _check_out(out, force):
 
 def _report(kind, job, counts, sources, out, options):
     """What was counted; written where that was asked for."""
-    from ratiogan.sources import percent
+    from ratiogan.sources import MUCH_OUTSIDE, percent
     from ratiogan.text import table
 
     found = counts.to_dict()
@@ -88,7 +87,7 @@ def _report(kind, job, counts, sources, out, options):
     ]
     body = table(["", "", ""], lines, align="<><").split("\n")[1:]
     report.body = [report.finding, "", *(f"  {line}" for line in body)]
-    if outside > _MUCH * rows:
+    if outside > MUCH_OUTSIDE * rows:
         report.warnings.append(
             f"{percent(outside / rows)} of the rows lie outside the cells: a wider --domain would "
             "hold them."

@@ -14,7 +14,6 @@ from ratiogan.plots.look import mix
 
 OVER, UNDER = "#B2182B", "#2166AC"  # the ends of the map of log R
 HATCH = {OVER: "\\\\", UNDER: "//"}
-MISSING = "MISSING"
 
 
 def colour_of(region):

@@ -10,7 +10,6 @@ from ratiogan.plots.labels import LineLabels
 from ratiogan.plots.look import PREDICTED, dress, log_ticks, mix, new_axes, set_ticks
 from ratiogan.plots.regions import (
     HATCH,
-    MISSING,
     OVER,
     UNDER,
     NumbersAbove,
@@ -20,6 +19,7 @@ from ratiogan.plots.regions import (
     shade,
 )
 from ratiogan.plots.sample_maps import pairs_panels, plane_panels
+from ratiogan.twosample.regions import MISSING
 
 GEN_DASH = (0, (6, 1.5))
 STRIP = 0.075  # of a panel's height: where R = 0, or infinite, is drawn

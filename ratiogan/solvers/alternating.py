@@ -87,8 +87,10 @@ def alternating(
     return solver.solve(snapshots=snapshots, progress=progress)
 
 
-class Alternating:
+class Alternating(loop.Solver):
     """Alternating minimization on one problem; the arguments are those of `alternating`."""
+
+    name = "alternating"
 
     def __init__(
         self,
@@ -181,14 +183,6 @@ class Alternating:
 
     # --- what the user asks for ---
 
-    def iter_states(self, max_steps=None):
-        """Yield (step, R on the grid) at step 0, 1, 2, .."""
-        self._restart()
-        yield 0, self.state()
-        for step in range(1, (self.max_steps if max_steps is None else max_steps) + 1):
-            self.advance(1)
-            yield step, self.state()
-
     def solve(self, snapshots="auto", progress=False):
         """Run to the end.
 
@@ -199,7 +193,7 @@ class Alternating:
         keep = loop.keeps_snapshots(snapshots, self.ratio.size)
         self._restart()
         contrast = self._glgd_supports()
-        with loop.reporting(progress, "alternating") as report:
+        with loop.reporting(progress, self.name) as report:
             run = loop.run(
                 self,
                 max_steps=self.max_steps,
@@ -215,7 +209,7 @@ class Alternating:
         status, finding = self._verdict(run, trace)
         ratio = self.state()
         return Solution(
-            algorithm="alternating",
+            algorithm=self.name,
             ratio=ratio,
             discriminator=self.game.best_response(ratio),
             status=status,

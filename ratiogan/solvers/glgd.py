@@ -115,7 +115,7 @@ def glgd(
     return solver.solve(record=record, snapshots=snapshots, progress=progress)
 
 
-class GLGD:
+class GLGD(loop.Solver):
     """GLGD on one problem, to be solved at once or stepped; the arguments are those of `glgd`.
 
     Examples
@@ -127,6 +127,8 @@ class GLGD:
     1 3.57
     2 2.5
     """
+
+    name = "glgd"
 
     def __init__(
         self,
@@ -306,35 +308,10 @@ class GLGD:
         self._moved = True
         self._history, self._look_at = [], 0
 
-    def iter_states(self, max_steps=None):
-        """Yield (step, R on the grid) at step 0, 1, 2, .. without a stopping rule."""
-        most = self.max_steps if max_steps is None else check_integer("max_steps", max_steps, 0)
-        self._restart()
-        yield 0, self.state()
-        for step in range(1, most + 1):
-            self.advance(1)
-            yield step, self.state()
-
-    def solve(self, record="auto", snapshots="auto", progress=False):
-        """Run to the end.
-
-        Returns
-        -------
-        Solution
-        """
-        schedule = loop.record_schedule(record, self.ratio.size)
-        keep = loop.keeps_snapshots(snapshots, self.ratio.size)
-        self._restart()
-        with loop.reporting(progress, "glgd", self.tol or None) as report:
-            run = loop.run(
-                self,
-                max_steps=self.max_steps,
-                schedule=schedule,
-                snapshots=keep,
-                progress=report,
-                prepare=self.load_kernels,
-            )
-        return self.solution(run)
+    @property
+    def progress_tol(self):
+        """Where max|R-1| should arrive; None where steps are counted."""
+        return self.tol or None
 
     def load_kernels(self):
         """Compile or load what the run needs, on two cells, so that it is not timed with it."""
@@ -362,7 +339,7 @@ class GLGD:
                 "empty, a dropped mode stays dropped. In reference it fills again."
             )
         return Solution(
-            algorithm="glgd",
+            algorithm=self.name,
             ratio=ratio,
             discriminator=self.game.best_response(ratio),
             status=status,

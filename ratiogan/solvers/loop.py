@@ -32,6 +32,50 @@ class Record:
     seconds: float = 0.0
 
 
+class Solver:
+    """What a solver offers its user, on top of what the loop asks of it.
+
+    It has a `name`, ``_restart()``, ``state()``, ``load_kernels()`` and ``solution(run)`` as well.
+    """
+
+    name = None
+    progress_tol = None  # where the error should arrive, for the time left
+
+    def one_step(self):
+        """Take one step, whatever `advance` would take at once."""
+        self.advance(1)
+
+    def iter_states(self, max_steps=None):
+        """Yield (step, R on the grid) at step 0, 1, 2, .. without a stopping rule."""
+        most = self.max_steps if max_steps is None else check_integer("max_steps", max_steps, 0)
+        self._restart()
+        yield 0, self.state()
+        for step in range(1, most + 1):
+            self.one_step()
+            yield step, self.state()
+
+    def solve(self, record="auto", snapshots="auto", progress=False):
+        """Run to the end.
+
+        Returns
+        -------
+        Solution
+        """
+        schedule = record_schedule(record, self.ratio.size)
+        keep = keeps_snapshots(snapshots, self.ratio.size)
+        self._restart()
+        with reporting(progress, self.name, self.progress_tol) as report:
+            finished = run(
+                self,
+                max_steps=self.max_steps,
+                schedule=schedule,
+                snapshots=keep,
+                progress=report,
+                prepare=self.load_kernels,
+            )
+        return self.solution(finished)
+
+
 @contextmanager
 def reporting(progress, name, tol=None):
     """What ``progress=`` means: nothing, a line on stderr (True), or the caller's own function."""

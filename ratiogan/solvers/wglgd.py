@@ -124,7 +124,7 @@ def wglgd(
     return solver.solve(record=record, snapshots=snapshots, progress=progress)
 
 
-class WGLGD:
+class WGLGD(loop.Solver):
     """Wasserstein GLGD on one problem, to be solved at once or stepped; arguments as `wglgd`.
 
     Examples
@@ -136,6 +136,8 @@ class WGLGD:
     1 0.34
     2 0.27
     """
+
+    name = "wglgd"
 
     def __init__(
         self,
@@ -319,43 +321,18 @@ class WGLGD:
 
     # --- what the user asks for ---
 
-    def iter_states(self, max_steps=None):
-        """Yield (step, R on the grid) at step 0, 1, 2, .. without a stopping rule."""
-        most = self.max_steps if max_steps is None else check_integer("max_steps", max_steps, 0)
-        self._restart()
-        yield 0, self.state()
-        for step in range(1, most + 1):
-            self._advance(1, False)
-            yield step, self.state()
+    def one_step(self):
+        """Take one step, without looking for cycles."""
+        self._advance(1, False)
 
-    def solve(self, record="auto", snapshots="auto", progress=False):
-        """Run to the end.
-
-        Returns
-        -------
-        Solution
-        """
-        schedule = loop.record_schedule(record, self.ratio.size)
-        keep = loop.keeps_snapshots(snapshots, self.ratio.size)
-        self._restart()
-        with loop.reporting(progress, "wglgd") as report:
-            run = loop.run(
-                self,
-                max_steps=self.max_steps,
-                schedule=schedule,
-                snapshots=keep,
-                progress=report,
-                prepare=self._load_kernels,
-            )
-        return self._solution(run)
-
-    def _load_kernels(self):
+    def load_kernels(self):
         """Compile or load what is left to load, so that it is not timed with the run."""
         start = time.perf_counter()
         measure(self._game, self.geometry, self.ratio, SOLO)
         self.compile_seconds += time.perf_counter() - start
 
-    def _solution(self, run):
+    def solution(self, run):
+        """What a run of the loop comes to."""
         trace = Trace({name: [row[name] for row in run.rows] for name in run.rows[0]})
         ratio, critic = self._on_grid(self.ratio), self._on_grid(self.critic)
         w, q = self.geometry.masses, self._gen_masses
@@ -372,7 +349,7 @@ class WGLGD:
                 "cells: in fisher such a cell stays empty. In reference it fills again."
             )
         return Solution(
-            algorithm="wglgd",
+            algorithm=self.name,
             ratio=ratio,
             discriminator=critic,
             status=status,

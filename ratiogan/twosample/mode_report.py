@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratiogan.text import html_table, jsonable, wrap
-from ratiogan.twosample.regions import interval_text, ratio_interval
+from ratiogan.twosample.regions import MISSING, interval_text, ratio_interval
 
-COVERED, THINNED, MISSING, UNCLEAR = "covered", "thinned", "MISSING", "unclear"
+COVERED, THINNED, UNCLEAR = "covered", "thinned", "unclear"
 NOT_IN_REAL = "not in real"
 
 _SHOWN = 40

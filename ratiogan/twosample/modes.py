@@ -16,7 +16,7 @@ from ratiogan.twosample.mode_report import (
     worst_first,
 )
 from ratiogan.twosample.persistence import find_peaks
-from ratiogan.twosample.places import point_text, value_text
+from ratiogan.twosample.places import place_label
 from ratiogan.twosample.regions import check_rows, class_regions, ratio_interval
 from ratiogan.twosample.samples import read_pair, seed_of
 
@@ -222,7 +222,7 @@ def _of_density(pair, grid, domain, limits, facts):
         rows.append(
             Mode(
                 number=int(number[i]),
-                label=_label(grid, centres[i]),
+                label=place_label(grid, centres[i]),
                 centre=tuple(centres[i].tolist()),
                 real_count=int(sums[0][i]),
                 gen_count=int(sums[1][i]),
@@ -301,22 +301,6 @@ def _centre(i, peaks, counts, grid):
         axis.centres[place] if axis.is_counting else np.average(axis.centres[along], None, weights)
         for axis, place, along in zip(grid.axes, index, np.nonzero(near), strict=True)
     ]
-
-
-def _label(grid, centre):
-    """Coordinates, with the words for counts and categories, of which a point has just one each."""
-    points = [i for i, axis in enumerate(grid.axes) if not axis.is_counting]
-    parts = [
-        value_text(axis, value, value)
-        for axis, value in zip(grid.axes, centre, strict=True)
-        if axis.is_counting
-    ]
-    if len(points) == 1:
-        axis = grid.axes[points[0]]
-        parts.append(f"{axis.name} {point_text(grid, centre)[1:-1].strip()}")
-    elif points:
-        parts.append(point_text(grid, centre))
-    return ", ".join(parts)
 
 
 def _warnings(real, gen, count):

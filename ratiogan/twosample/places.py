@@ -5,8 +5,11 @@ import math
 import numpy as np
 
 
-def place_label(grid, centre, low, high):
-    """Where a region is, in words: values of discrete axes, an interval in 1-D, else its centre.
+def place_label(grid, centre, low=None, high=None):
+    """Where a region or a point is: values of discrete axes, coordinates of the others.
+
+    Of a region, from `low` to `high`, an interval in 1-D, else what it lies around; of a point its
+    coordinates.
 
     Examples
     --------
@@ -14,19 +17,24 @@ def place_label(grid, centre, low, high):
     >>> place_label(Grid.counts(0, 99, name="age"), (42.0,), (40.0,), (45.0,))
     'age 40..45'
     """
+    is_point = low is None
+    low, high = (centre, centre) if is_point else (low, high)
     parts = [
         value_text(axis, first, last)
         for axis, first, last in zip(grid.axes, low, high, strict=True)
         if axis.is_counting
     ]
     intervals = [i for i, axis in enumerate(grid.axes) if not axis.is_counting]
-    if len(intervals) == 1:
+    if len(intervals) == 1 and is_point:
+        name = grid.axes[intervals[0]].name
+        parts.append(f"{name} {point_text(grid, centre)[1:-1].strip()}")
+    elif len(intervals) == 1:
         i = intervals[0]
         axis = grid.axes[i]
         ends = "..".join(_number(end, axis) for end in (low[i], high[i]))
         parts.append(f"{axis.name} {ends}")
     elif intervals:
-        parts.append(f"around {point_text(grid, centre)}")
+        parts.append(f"{'' if is_point else 'around '}{point_text(grid, centre)}")
     return ", ".join(parts)
 
 

@@ -11,7 +11,8 @@ from ratiogan.twosample.blocks import discoveries, leaves
 from ratiogan.twosample.persistence import find_peaks
 from ratiogan.twosample.places import place_label
 
-MISSING = 0.05  # R below this, with its whole interval, counts as none at all
+MISSING = "MISSING"
+_NONE_BELOW = 0.05  # R below this, with its whole interval, counts as none at all
 
 UNDER, OVER, UNKNOWN = "under-produced", "over-produced", "no difference found"
 
@@ -437,7 +438,7 @@ def _facts(real, gen, n_real, n_gen, level):
         "ratio": gen_share / real_share if real else math.inf,
         "ci": (low, high),
         "pvalue": float(_binomial_pvalues(np.array(real), np.array(gen), n_real, n_gen)),
-        "verdict": "MISSING" if high < MISSING else verdict,
+        "verdict": MISSING if high < _NONE_BELOW else verdict,
     }
 
 
@@ -446,7 +447,7 @@ def _ranked(regions):
     regions = sorted(
         regions,
         key=lambda r: (
-            r.verdict != "MISSING",
+            r.verdict != MISSING,
             r.verdict == UNKNOWN,
             -abs(r.gen_share - r.real_share),
         ),
