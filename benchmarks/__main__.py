@@ -29,12 +29,13 @@ SECTIONS = {
     "large-files": ("benchmarks.memory:large_files", "1e8 values from a file"),
     "line": ("benchmarks.line:line", "W1 on the line, one core"),
     "manhattan": ("benchmarks.manhattan:manhattan", "Manhattan transport, one core"),
+    "euclidean": ("benchmarks.euclidean:euclidean", "Euclidean transport, one core"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }
 
 # Minutes each: only where they are named.
-SIMULATIONS = ("coverage", "power", "ratio-intervals", "density-ratio", "manhattan")
+SIMULATIONS = ("coverage", "power", "ratio-intervals", "density-ratio", "manhattan", "euclidean")
 
 
 def main():

@@ -1,14 +1,16 @@
 """Manhattan transport on grids, certified to 1e-4, beside OR-tools' exact min-cost flow."""
 
+import os
 import subprocess
 import sys
 import time
 from itertools import repeat
 
-from benchmarks.timing import Row, alternate, pin_to_one_core
+from benchmarks.timing import Rounds, Row, alternate, pin_to_one_core
 
 TOL = 1e-4
-KINDS = ("smooth", "field", "rough", "white", "image", "shift")
+KINDS = ("smooth", "field", "rough", "white", "heaps", "image", "many atoms", "shift")
+SEEDS = (0, 1, 2)
 TOTAL = 10**7
 
 _MEMORY = """
@@ -21,15 +23,30 @@ solver(pair("rough", (512, 512)))()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, before)
 """
 
+_BUSY = """
+import time
+
+from benchmarks.manhattan import pair, solver
+
+call = solver(pair("rough", (90, 90)))
+call()
+start = time.perf_counter()
+for _ in range(10):
+    call()
+print(time.perf_counter() - start)
+"""
+
 
 def manhattan(quick):
     """Rows for one core: times per kind of pair, ratios to OR-tools, memory."""
     pin_to_one_core()
     rows = [_compilation()]
-    rows += _beside_or_tools((64, 64), ">= 8", 5)
+    rows += _beside_or_tools((64, 64), ">= 8", 3)
+    rows += _among_threads()
     if quick:
         return rows
-    rows += _beside_or_tools((256, 256), ">= 50", 1, ("field", "rough", "image"))
+    kinds = ("smooth", "rough", "image", "many atoms", "shift")
+    rows += _beside_or_tools((256, 256), ">= 50", 1, kinds, SEEDS[:1])
     rows += _alone((512, 512), "<= 1.2") + _alone((64, 64, 64), "<= 2")
     done = subprocess.run([sys.executable, "-c", _MEMORY], stdout=subprocess.PIPE, text=True)
     peak, before = (int(kilobytes) / 1024 for kilobytes in done.stdout.split())
@@ -46,8 +63,8 @@ def pair(kind, shape, seed=0):
     """Whole masses of p_g and p_r with the sum `TOTAL`.
 
     smooth: Gaussians; field, rough: exp of random fields with spectrum k^-2 and k^-1/2; white:
-    uniform noise; image: discs with noise; shift: such an image, one pixel on; atoms, many atoms:
-    a few cells, or some per row.
+    uniform noise; heaps: such noise, a fifth of it on one cell at the border; image: discs with
+    noise; shift: such an image, one pixel on; atoms, many atoms: a few cells, or some per row.
     """
     import numpy as np
 
@@ -71,6 +88,11 @@ def pair(kind, shape, seed=0):
             picture[inside] = rng.random()
         return picture
 
+    def heaped(n):
+        mass = rng.random(shape)
+        mass[(0,) * (len(shape) - 1) + (n,)] += 0.25 * mass.sum()
+        return mass
+
     def some(count):
         mass = np.zeros(shape)
         mass.flat[rng.integers(0, mass.size, count)] = 0.1 + rng.random(count)
@@ -82,6 +104,8 @@ def pair(kind, shape, seed=0):
     if kind == "shift":
         picture = integers(image() * (x[0] < 1.0 - 1.0 / shape[0]))
         return picture, np.roll(picture, 1, axis=0)
+    if kind == "heaps":
+        return tuple(integers(heaped(n)) for n in (shape[-1] // 8, shape[-1] - shape[-1] // 8))
     counts = {"atoms": iter((6, 4)), "many atoms": repeat(4 * max(shape))}
     if kind in counts:
         return tuple(integers(some(next(counts[kind]))) for _ in range(2))
@@ -156,18 +180,29 @@ def _compilation():
     return Row("first call: kernels compiled, or loaded from the cache", taken, "s")
 
 
-def _beside_or_tools(shape, target, rounds, kinds=KINDS):
+def _rounds(makers, shape, kind, rounds, seeds):
+    """Alternating runs on pairs of several seeds, all in one: none is what parameters were set by.
+
+    `makers` are functions from masses to a call; one that returns None is left out.
+    """
+    found = Rounds()
+    for seed in seeds:
+        masses = pair(kind, shape, seed)
+        contenders = {name: make(masses) for name, make in makers.items()}
+        contenders = {name: call for name, call in contenders.items() if call is not None}
+        contenders["ratiogan"]()
+        for name, times in alternate(contenders, rounds).times.items():
+            found.times.setdefault(name, []).extend(times)
+    return found
+
+
+def _beside_or_tools(shape, target, rounds, kinds=KINDS, seeds=SEEDS):
     rows = []
     for kind in kinds:
-        masses = pair(kind, shape)
-        contenders = {"ratiogan": solver(masses)}
-        contenders["ratiogan"]()
-        if (other := _or_tools(masses)) is not None:
-            contenders["OR-tools"] = other
-        found = alternate(contenders, rounds)
+        found = _rounds({"ratiogan": solver, "OR-tools": _or_tools}, shape, kind, rounds, seeds)
         label = f"{_name(shape)}, {kind}"
         rows.append(found.row(f"{label}: ratiogan, certified 1e-4", "ratiogan"))
-        if other is not None:
+        if "OR-tools" in found.times:
             rows.append(
                 found.ratio(
                     f"{label}: OR-tools, exact / ratiogan", "OR-tools", "ratiogan", target=target
@@ -176,12 +211,39 @@ def _beside_or_tools(shape, target, rounds, kinds=KINDS):
     return rows
 
 
+def _among_threads():
+    """What a process that may use all cores loses to threads of BLAS while others keep them busy.
+
+    The sizes are those of products with the cosine matrix that BLAS would spread over threads.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return []
+    times = {}
+    for others in (0, os.cpu_count()):
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(others)]
+        for process in busy:
+            os.sched_setaffinity(process.pid, range(os.cpu_count()))
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", _BUSY], stdout=subprocess.PIPE, text=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count())),
+            )  # fmt: skip
+        finally:
+            for process in busy:
+                process.kill()
+        times[others] = float(done.stdout)
+    return [
+        Row(
+            "90 x 90, rough: all cores busy / idle, all cores allowed",
+            times[os.cpu_count()] / times[0], "x", target="<= 3",
+        )
+    ]  # fmt: skip
+
+
 def _alone(shape, target):
     rows = []
     for kind in KINDS:
-        call = solver(pair(kind, shape))
-        call()
-        found = alternate({"ratiogan": call}, 5)
+        found = _rounds({"ratiogan": solver}, shape, kind, 2, SEEDS)
         name = f"{_name(shape)}, {kind}: ratiogan, certified 1e-4"
         rows.append(found.row(name, "ratiogan", target=target))
     return rows

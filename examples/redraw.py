@@ -1,7 +1,8 @@
 """Draw the figures of this folder anew: python examples/redraw.py
 
-Each is `figure.png` of a command: the one in an example's docstring, or the README's. They
-are kept with 256 colours instead of 16 million, which makes them a third of the size.
+Each is `figure.png` of a command: the one in an example's docstring, or the README's; or what a
+script draws by itself. They are kept with 256 colours instead of 16 million, which makes them a
+third of the size.
 """
 
 import ast
@@ -23,10 +24,12 @@ EXAMPLES = (
     "breast_cancer",
     "nile",
 )
+DRAWN = ("two_gaussians", "parallel_lines")  # by the script itself
 FIRST = "ratiogan run glgd --grid 1024"
 README = {  # the pictures of the front page
     "glgd": FIRST,
     "diagnose": "ratiogan diagnose --real ring8 --gen ring8:drop=4,thin=7,n=10000 -o ring",
+    "wasserstein": "ratiogan wasserstein --real ring8 --gen ring8:drop=4,thin=7 --grid 64x64 -o w1",
 }
 
 
@@ -59,8 +62,17 @@ def draw(words, target, first=()):
         shrink(figure, target)
 
 
+def draw_itself(name):
+    """Run a script that draws its figure, in a folder of its own, and keep it."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, FOLDER / f"{name}.py"], cwd=folder, check=True)
+        shrink(Path(folder) / f"{name}.png", FOLDER / f"{name}.png")
+
+
 if __name__ == "__main__":
     for name, command in README.items():
         draw(shlex.split(command), FOLDER / f"{name}.png")
     for name in EXAMPLES:
         draw(command_of(name), FOLDER / f"{name}.png", [FOLDER / f"{name}.py"])
+    for name in DRAWN:
+        draw_itself(name)

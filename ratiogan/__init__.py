@@ -23,6 +23,7 @@ _PUBLIC = {
     "Ratio": "ratio",
     "Solution": "solution",
     "Status": "solution",
+    "Wasserstein": "transport.certified",
     "alternating": "solvers.alternating",
     "check": "twosample.check",
     "compare": "comparison",
@@ -38,7 +39,10 @@ _PUBLIC = {
     "modes": "twosample.modes",
     "preset": "presets",
     "problem": "presets",
+    "saturation": "gradients",
     "table": "divergences",
+    "wasserstein": "transport.distance",
+    "wgan": "solvers.wgan",
     "wglgd": "solvers.wglgd",
 }
 

@@ -109,6 +109,17 @@ def wide_vectors(typingctx):
 
 
 @intrinsic
+def apart(typingctx):
+    """Keep the function that calls this a function: where it is used often, compiling is faster."""
+
+    def codegen(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+@intrinsic
 def prefetch(typingctx, array, index):
     """Ask for ``array[index]`` of a 1-D array ahead of its use; past the end nothing happens."""
 
@@ -129,6 +140,9 @@ def prefetch(typingctx, array, index):
 
 
 if config.DISABLE_JIT:
+
+    def apart():
+        pass
 
     def prefetch(array, index):
         pass

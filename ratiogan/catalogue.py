@@ -253,10 +253,47 @@ STEPS = _table(
     Entry("polyak", "W1/|P_0 f|^2 in the norm of the geometry (wglgd)"),
 )
 
+METRICS = _table(
+    Entry("euclidean", "straight lines: the length of x - y (default)"),
+    Entry("manhattan", "along the axes: the sum of |x_i - y_i|; the faster to solve"),
+)
+
+MASSES = _table(
+    Entry("centre", "at the cell's centre (default)"),
+    Entry("spread", "evenly over the cell; on the line only"),
+)
+
 TIES = _table(
     Entry("first", "the first of the tied cells: falls into a 2-cycle"),
     Entry("random", "one of the tied cells at random: wanders (default)"),
     Entry("split", "all of them, in proportion to p_r: leaves R = 1 alone"),
+)
+
+OPTIMIZERS = _table(
+    Entry("sgd", "the gradient itself"),
+    Entry(
+        "momentum",
+        "heavy ball: m <- beta m + g",
+        {"beta": 0.9},
+        {"beta": "how much of the last direction stays"},
+    ),
+    Entry(
+        "rmsprop",
+        "g/(sqrt v + eps), v a running mean of g^2: the size of the gradient plays no part",
+        {"rho": 0.99, "eps": 1e-8},
+        {"rho": "memory of g^2", "eps": "added to sqrt v"},
+    ),
+    Entry(
+        "adam",
+        "running means of g and g^2, without the bias of their start",
+        {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+        {"beta1": "memory of g", "beta2": "memory of g^2", "eps": "added to sqrt v"},
+    ),
+)
+
+CRITICS = _table(
+    Entry("slopes", "piecewise linear, its slopes are the weights: the maximum is clip W1"),
+    Entry("relu", "sum of w_j max(0, y - b_j): the maximum is another metric"),
 )
 
 ALGORITHMS = _table(
@@ -298,14 +335,50 @@ ALGORITHMS = _table(
             "step": "constant",
             "alpha": "auto",
             "tol": 1e-10,
-            "max_steps": 2_000,
+            "max_steps": None,
         },
         {
             "geometry": "inner product of projection and step: reference or fisher",
             "step": "the step rule: constant, decay or polyak",
             "alpha": "the step size",
+            "tol": "stop when W1 (on grids its upper bound) is below",
+            "max_steps": "most steps: by default 2000, on grids 20 to 200",
+        },
+    ),
+    Entry(
+        "wgan",
+        "WGAN algorithm 1: clipped critic, RMSProp, minibatches",
+        {
+            "critic": "slopes",
+            "clip": 0.01,
+            "alpha_disc": 5e-5,
+            "alpha_gen": 5e-5,
+            "disc_steps": 5,
+            "gen_steps": 1,
+            "batch": 64,
+            "optimizer": "rmsprop",
+            "loss": "wasserstein",
+            "family": "cells",
+            "gradient": "exact",
+            "inner_product": "euclidean",
+            "tol": 0,
+            "max_steps": 50_000,
+        },
+        {
+            "critic": "slopes or relu",
+            "clip": "weights are clipped to [-clip, clip], or none",
+            "alpha_disc": "learning rate of the critic",
+            "alpha_gen": "learning rate of the generator",
+            "disc_steps": "critic updates per turn, n_critic",
+            "gen_steps": "generator updates per turn",
+            "batch": "minibatch size m, or exact",
+            "optimizer": "of both players",
+            "loss": "wasserstein; non-saturating or minimax with the critic as logit",
+            "family": "of generators: cells (one logit each) or shift (p_g moved as a whole)",
+            "gradient": "of the generator: exact; by minibatch score (cells), pathwise (shift)",
+            "inner_product": "of the logits: euclidean or reference",
             "tol": "stop when W1 is below",
-            "max_steps": "most steps",
+            "max_steps": "most turns",
         },
     ),
 )
@@ -318,7 +391,10 @@ ALGORITHM_STEPS = {
 ALGORITHM_GEOMETRIES = {"glgd": tuple(GEOMETRIES), "wglgd": ("reference", "fisher")}
 
 STATUSES = _table(
-    Entry("converged", "The stopping rule was met: R = 1 within tol, or the gradient is zero."),
+    Entry(
+        "converged",
+        "The stopping rule was met: R = 1 or the bounds on W1 within tol, or the gradient is zero.",
+    ),
     Entry("converging", "A fixed number of steps was asked for, and taken."),
     Entry("collapsed", "All generator mass is in one cell, and stays there."),
     Entry("hopping", "All generator mass is in one cell, and it moves at every step."),

@@ -36,6 +36,7 @@ from ratiogan.errors import (
 from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.glgd import glgd
+from ratiogan.solvers.wgan import wgan
 from ratiogan.solvers.wglgd import wglgd
 from ratiogan.spec import Spec, format_number, format_value, is_own_code, parse, parse_value
 from ratiogan.text import (
@@ -48,7 +49,7 @@ from ratiogan.text import (
     wrap,
 )
 
-SOLVERS = {"glgd": glgd, "alternating": alternating, "wglgd": wglgd}
+SOLVERS = {"glgd": glgd, "alternating": alternating, "wglgd": wglgd, "wgan": wgan}
 INDEX_FILE = "comparison.json"
 SCHEMA_VERSION = 1
 RMS_TOLERANCE = 1e-3
@@ -599,7 +600,8 @@ def _options(spec, common, chosen):
         options["tol"] = check_number("tol", options["tol"])
         if options["tol"] < 0:
             raise InputError(f"tol must be at least 0, got {options['tol']:g}.", argument="tol")
-    options["max_steps"] = check_integer("max_steps", options["max_steps"], minimum=1)
+    if options["max_steps"] is not None:
+        options["max_steps"] = check_integer("max_steps", options["max_steps"], minimum=1)
     choices = {"ties": tuple(TIES)}
     if spec.name in ALGORITHM_STEPS:
         choices["step"] = ALGORITHM_STEPS[spec.name]

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,10 +12,11 @@ from ratiogan._divergence_sums import CORE, divergence_sums
 from ratiogan._divergence_types import Divergence, Losses
 from ratiogan.distribution import Distribution, restrict
 from ratiogan.errors import InputError, check_choice
-from ratiogan.grid import Grid
 from ratiogan.presets import problem
 from ratiogan.ratio import refuse_singular_mass
 from ratiogan.text import html_table
+from ratiogan.transport.certified import interval_text
+from ratiogan.transport.distance import as_sources, wasserstein
 from ratiogan.transport.line import wasserstein_line
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 LOG_2 = math.log(2.0)
+MOST_CELLS = 1 << 16  # of several axes, up to which W1 is among the divergences
+GROUND_TOL = 1e-2
 
 # What has a unit, and what a mass without a counterpart makes infinite.
 _LOGARITHMIC = ("kl_gen_real", "kl_real_gen", "jsd", "jeffreys", "bhattacharyya", "renyi")
@@ -76,8 +80,6 @@ class DivergenceRecord:
         sum (p_g - p_r)^2/p_r and sum (p_g - p_r)^2/p_g.
     bhattacharyya : float
         -log sum sqrt(p_g p_r), in `unit`.
-    wasserstein : float or None
-        W1, mass at cell centres, in the unit of the data; None but on one axis of numbers.
     bayes_accuracy : float
         (1 + TV)/2, the best accuracy of a classifier for equal shares.
     unit : str
@@ -98,7 +100,6 @@ class DivergenceRecord:
     chi2_neyman: float
     triangular: float
     bhattacharyya: float
-    wasserstein: float | None
     bayes_accuracy: float
     unit: str
     singular_mass: float
@@ -145,6 +146,28 @@ class DivergenceRecord:
         return divergence_row(name).of(gen=self.gen.mass.ravel(), real=self.real.mass.ravel()) / per
 
     @property
+    def wasserstein(self):
+        """W1, mass at cell centres, in the unit of the data; None where there is none.
+
+        On several axes the middle of an interval, see `transport`.
+        """
+        return None if self.transport is None else self.transport.value
+
+    @cached_property
+    def transport(self):
+        """W1 as `wasserstein` returns it, solved when first asked for; on several axes to 1 %.
+
+        None for categories, which have no distances, and beyond 65,536 cells of several axes: there
+        it takes longer than all other divergences together, and is left to `wasserstein`.
+        """
+        grid = self.real.grid
+        if any(axis.kind == "categories" for axis in grid.axes):
+            return None
+        if grid.ndim > 1 and grid.size > MOST_CELLS:
+            return None
+        return wasserstein(gen=self.gen, real=self.real, tol=GROUND_TOL)
+
+    @property
     def _per_unit(self):
         return LOG_2 if self.unit == "bits" else 1.0
 
@@ -184,6 +207,8 @@ class DivergenceRecord:
             elif name == "wasserstein":
                 unit = "data"
             entry = {"value": value}
+            if name == "wasserstein" and value is not None:
+                entry["bounds"] = [self.transport.lower, self.transport.upper]
             if name in infinite:
                 entry = {"value": None, "infinite": True, **infinite[name]}
             entry |= {"direction": _DIRECTIONS.get(name), "unit": unit}
@@ -285,7 +310,7 @@ def divergence(*, gen=None, real=None, unit="nats", base=None, singular="keep", 
     """
     unit = _checked_unit(unit, base)
     check_choice("singular", singular, ("keep", "error", "restrict"))
-    real, gen = problem(*_as_sources(real, gen))
+    real, gen = problem(*as_sources(real, gen))
     if singular == "restrict":
         gen = restrict(gen, real)
     lost = (real.mass == 0) & (gen.mass > 0)
@@ -307,7 +332,6 @@ def divergence(*, gen=None, real=None, unit="nats", base=None, singular="keep", 
         chi2_neyman=found["chi2-neyman"],
         triangular=found["triangular"],
         bhattacharyya=_bhattacharyya(found["hellinger2"], gen.mass, real.mass) / per,
-        wasserstein=wasserstein_line(gen=gen, real=real),
         bayes_accuracy=0.5 * (1.0 + found["tv"]),
         unit=unit,
         singular_mass=singular_mass,
@@ -326,34 +350,6 @@ def _checked_unit(unit, base):
             f"base must be 2 (bits) or e (nats), got {base!r}.", argument="base", fix="Pass base=2."
         )
     return "bits" if base == 2 else "nats"
-
-
-def _as_sources(real, gen):
-    """Arrays of masses as distributions: on the other's grid, or on cells 1 apart."""
-    given = {"real": real, "gen": gen}
-    arrays = {
-        name: np.asarray(value)
-        for name, value in given.items()
-        if value is not None and not isinstance(value, (str, Distribution)) and np.ndim(value) > 0
-    }
-    if arrays:
-        others = [value for value in given.values() if isinstance(value, Distribution)]
-        shapes = {array.shape for array in arrays.values()} | {d.grid.shape for d in others}
-        if len(shapes) > 1:
-            raise InputError(
-                f"gen and real must have the same cells, got the shapes "
-                f"{' and '.join(str(shape) for shape in sorted(shapes))}.",
-                argument="gen",
-            )
-        grid = others[0].grid if others else _unit_cells(next(iter(arrays.values())).shape)
-        for name, array in arrays.items():
-            given[name] = Distribution.from_mass(array, grid)
-    return given["real"], given["gen"]
-
-
-def _unit_cells(shape):
-    axes = [Grid.counts(0, size - 1, name=f"y{i}") for i, size in enumerate(shape)]
-    return axes[0] if len(axes) == 1 else Grid.product(*axes)
 
 
 def _bhattacharyya(hellinger2, gen, real):
@@ -394,6 +390,12 @@ def _jsd_remark(record):
     )
 
 
+def _distance_remark(found):
+    if found.is_exact:
+        return "same unit as the data"
+    return f"{found.metric}, in {interval_text(found.lower, found.upper)}; same unit as the data"
+
+
 _REMARKS = {
     "kl_gen_real": lambda r: f"{r.unit}   scipy.stats.entropy(p_g, p_r{_base(r)})",
     "kl_real_gen": lambda r: f"{r.unit}   scipy.stats.entropy(p_r, p_g{_base(r)})",
@@ -406,7 +408,7 @@ _REMARKS = {
         f"Bayes accuracy (1+TV)/2 = {_percent(r.bayes_accuracy)}; "
         f"L1 distance, without the 1/2: {_number(2.0 * r.tv)}"
     ),
-    "wasserstein": lambda r: "same unit as the data",
+    "wasserstein": lambda r: _distance_remark(r.transport),
     "jeffreys": lambda r: f"{r.unit}   sum of both KL; some print half of it",
     "hellinger2": lambda r: (
         f"H = {_number(math.sqrt(r.hellinger2))}; without the 1/2: {_number(2.0 * r.hellinger2)}"

@@ -23,7 +23,7 @@ from ratiogan.errors import InputError, check_choice
 from ratiogan.files import write_atomically
 from ratiogan.grid import Grid
 from ratiogan.text import html_table, jsonable, resolved, scientific, wrap
-from ratiogan.trace import LAYOUTS, Trace, same_array, trace_cells, trace_table
+from ratiogan.trace import Trace, layout_of, same_array, trace_cells, trace_table
 
 RUN_FILE = "run.npz"
 SCHEMA_VERSION = 1
@@ -346,7 +346,7 @@ class Solution:
 
     def _prediction_table(self):
         cells = [prediction.cells() for prediction in self.predictions]
-        name, predicted = LAYOUTS[self.algorithm].predictions
+        name, predicted = layout_of(self.algorithm, self.trace).predictions
         name = max(name, *(len(row[0]) + 3 for row in cells))
         predicted = max(predicted, *(len(row[1]) + 2 for row in cells))
         measured = max(15, *(len(row[2]) + 2 if row[3] else 0 for row in cells), 0)
@@ -371,7 +371,8 @@ class Solution:
         return animation.animate(self, path)
 
     def _repr_html_(self):
-        trace = html_table(LAYOUTS[self.algorithm].headings, trace_cells(*self._printed()))
+        headings = layout_of(self.algorithm, self.trace).headings
+        trace = html_table(headings, trace_cells(*self._printed()))
         predictions = html_table(
             ("", "predicted", "measured", "difference"),
             [prediction.cells() for prediction in self.predictions],
@@ -419,6 +420,13 @@ def load(path):
             arrays = {name: stored[name] for name in stored.files}
         meta = json.loads(str(arrays["meta"]))
         version = int(meta["schema_version"])
+        schema = str(meta["schema"])
+    if schema != "ratiogan-run":
+        raise InputError(
+            f"{file} holds no run but {schema.replace('-', ' ')}.",
+            argument="path",
+            fix="Its arrays can be read with numpy.load.",
+        )
     if version > SCHEMA_VERSION:
         raise InputError(
             f"{file} was written by ratiogan {meta.get('version')}, whose files this one cannot "

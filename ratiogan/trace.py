@@ -154,13 +154,32 @@ LAYOUTS = {
         "{:>6}   {:>9}   {:>9}   {:>8}   {:>8}   {:<9}{:>8}   {:>6} {:>10}",
         predictions=(46, 17),
     ),
+    "wglgd on grids": Layout(
+        "  step    W1 at least  at most    least yet    floor      alpha      JSD      max|R-1|"
+        "    min R   cells in use",
+        "{:>6}   {:>9}   {:>9}   {:>9}   {:>8}   {:>8}   {:<9}{:>8}   {:>6} {:>10}",
+        predictions=(46, 17),
+    ),
+    "wgan": Layout(
+        "  turn      W1       estimate      value      its bound   at clip   agreement     JSD"
+        "      max|R-1|   cells in use",
+        "{:>6}   {:>9}   {:>9}   {:>9}   {:>9}   {:>6}   {:>9}     {:<9} {:>8}   {:>9}",
+        predictions=(62, 12),
+    ),
 }
 
 
+def layout_of(algorithm, trace):
+    """The layout of the tables of an algorithm; W1 in an interval has a column more."""
+    return LAYOUTS["wglgd on grids" if "upper" in trace else algorithm]
+
+
 def trace_cells(algorithm, trace, grid):
-    """The rows of a trace as text, in the order of ``LAYOUTS[algorithm].headings``."""
+    """The rows of a trace as text, in the order of the headings of its layout."""
     if algorithm == "alternating":
         return _alternating_cells(trace, grid)
+    if algorithm == "wgan":
+        return _clipped_cells(trace)
     return _transport_cells(trace) if algorithm == "wglgd" else _descent_cells(trace)
 
 
@@ -174,7 +193,7 @@ def trace_table(algorithm, trace, grid):
     grid : Grid
         Whose axes name the places of `alternating`.
     """
-    layout, rows = LAYOUTS[algorithm], trace_cells(algorithm, trace, grid)
+    layout, rows = layout_of(algorithm, trace), trace_cells(algorithm, trace, grid)
     # Only a place, in 1 to 3 dimensions, has no width of its own: the second column.
     width = max([15, *(len(row[1]) for row in rows)])
     heading = layout.heading.format(place="generator is at", width=width)
@@ -212,12 +231,29 @@ def _transport_cells(trace):
         (
             str(trace.step[row]),
             scientific(trace.cost[row], 4),
+            *([scientific(trace.upper[row], 4)] if "upper" in trace else []),
             scientific(trace.best[row], 4),
             scientific(trace.floor[row], 3),
             scientific(trace.alpha[row], 3),
             scientific(trace.js[row], 3),
             scientific(trace.max_error[row], 3),
             f"{trace.min_ratio[row]:.4f}",
+            f"{trace.effective_support[row]:.1f}",
+        )
+        for row in range(len(trace))
+    ]
+
+
+def _clipped_cells(trace):
+    """Rows of text in the order of the headings."""
+    return [
+        (
+            str(trace.step[row]),
+            *(scientific(trace[name][row], 4) for name in ("cost", "estimate", "value", "bound")),
+            f"{100 * trace.at_bound[row]:.0f}%",
+            "-" if np.isnan(trace.agreement[row]) else f"{trace.agreement[row]:.4f}",
+            scientific(trace.js[row], 3),
+            scientific(trace.max_error[row], 3),
             f"{trace.effective_support[row]:.1f}",
         )
         for row in range(len(trace))

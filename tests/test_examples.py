@@ -20,9 +20,10 @@ REDRAW = runpy.run_path(str(EXAMPLES / "redraw.py"))
 
 def console():
     lines = re.findall(r"^\$ (.*)\n((?:(?!\$ |```).*\n)*)", TEXT, re.M)
-    return {line.split()[1].removeprefix("examples/"): (line, out) for line, out in lines[::2]}, [
-        shlex.split(line) for line, _ in lines[1::2]
-    ]
+    scripts = [(line, out) for line, out in lines if line.startswith("python ")]
+    commands = [shlex.split(line) for line, _ in lines if line.startswith("ratiogan ")]
+    names = [line.split()[1].removeprefix("examples/") for line, _ in scripts]
+    return dict(zip(names, scripts, strict=True)), commands
 
 
 def numbers(text):

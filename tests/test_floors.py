@@ -22,6 +22,8 @@ LAZY = {
     ): "a result shows itself; computing needs no Matplotlib",
     ("ratiogan.solution", "ratiogan.animation"): "as for plots",
     ("ratiogan.comparison", "ratiogan.plots"): "as for solution",
+    ("ratiogan.gradients", "ratiogan.plots"): "as for solution",
+    ("ratiogan.transport.certified", "ratiogan.plots"): "as for solution",
     (
         "ratiogan.plots.descent",
         "ratiogan.games",

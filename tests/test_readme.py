@@ -40,9 +40,10 @@ def folder(tmp_path_factory):
 
 
 def run(words, folder):
-    assert words[0] == "ratiogan"
+    # Nothing but our program, and the files that the README shows.
+    assert words[0] == "ratiogan" or (words[0] == "python" and (folder / words[1]).is_file())
     return subprocess.run(
-        [sys.executable, "-m", *words],
+        [sys.executable, *(words[1:] if words[0] == "python" else ["-m", *words])],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},  # this tree, not an installed copy
         capture_output=True,
@@ -51,23 +52,34 @@ def run(words, folder):
     )
 
 
-def same_word(quoted, printed):
-    """Equal, or numbers that differ in the seventh digit, or by a rounding error of 1e-13."""
+# Bounds on W1 on a grid are proved anew on every machine: the solver's float32 steps differ in
+# their last bits, and the bounds by a part of their gap.
+BOUNDS = re.compile(r" *(W1 is in|lower|upper|Wasserstein-1) ")
+
+
+def same_word(quoted, printed, rough=False):
+    """Equal, or numbers that differ in the seventh digit, or by a rounding error of 1e-13.
+
+    With `rough` they may differ by 3 %, or be small both.
+    """
     if quoted == printed:
         return True
     numbers = []
     for word in (quoted, printed):
         try:
-            numbers.append(float(word.strip("(),:")))
+            numbers.append(float(word.strip("(),:;[]")))
         except ValueError:
             return False
-    return math.isclose(*numbers, rel_tol=2e-7) or max(map(abs, numbers)) < 1e-13
+    relative, small = (0.03, 1e-2) if rough else (2e-7, 1e-13)
+    return math.isclose(*numbers, rel_tol=relative) or max(map(abs, numbers)) < small
 
 
 def assert_same(quoted, printed):
-    # Seconds differ from run to run, and a vanishing difference prints as "< 1e-15".
+    # Seconds and memory differ from run to run, and a vanishing difference prints as "< 1e-15".
     printed, quoted = (re.sub(r"< 1e-1\d", "0", text) for text in (printed, quoted))
-    printed, quoted = (re.sub(r"[\d.]+ s$", "", text, flags=re.M) for text in (printed, quoted))
+    printed, quoted = (
+        re.sub(r"[\d.]+ m?s(, \d+ MB)?$", "", text, flags=re.M) for text in (printed, quoted)
+    )
     quoted, printed = quoted.rstrip().split("\n"), printed.rstrip().split("\n")
     if quoted[-1] == "...":
         quoted.pop()
@@ -75,7 +87,7 @@ def assert_same(quoted, printed):
     for line, (left, right) in enumerate(zip(quoted, printed, strict=True)):
         assert len(left.split()) == len(right.split()), (line, left, right)
         for a, b in zip(left.split(), right.split(), strict=True):
-            assert same_word(a, b), (line, left, right)
+            assert same_word(a, b, bool(BOUNDS.match(left))), (line, left, right)
 
 
 def test_two_commands_do_everything():
@@ -109,6 +121,9 @@ def test_comparison_of_outputs_sees_a_changed_digit():
     with pytest.raises(AssertionError):
         assert_same("rate 0.5 0.5000008", "rate 0.5 0.5000018")
     assert_same("g 5.6e-16 rest 0.9 s", "g < 1e-15 rest 2.1 s")
+    assert_same("W1 is in [0.3852, 0.3861] (gap 2.4e-03)", "W1 is in [0.3853, 0.3862] (gap 2e-03)")
+    with pytest.raises(AssertionError):
+        assert_same("  lower 0.385", "  lower 0.405")
 
 
 def test_commands_named_in_text_exist():

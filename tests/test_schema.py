@@ -14,6 +14,7 @@ ORDER = (
     "warnings files timing"
 ).split()
 
+PLANE = ["--real", "ring8", "--gen", "ring8:thin=7", "--grid", "16x16"]
 SMALL = ["--grid", "64", "--no-save"]
 
 COMMAND_LINES = {
@@ -27,12 +28,25 @@ COMMAND_LINES = {
         0,
     ),
     "run alternating": (["run", "alternating", *SMALL], 0),
+    "run wglgd": (["run", "wglgd", "--max-steps", "100", *SMALL], 0),
+    "run wglgd 2-D": (["run", "wglgd", *PLANE, "--max-steps", "10", "--no-save"], 0),
+    "run wgan": (["run", "wgan", "--max-steps", "100", *SMALL], 0),
+    "run wgan relu": (
+        ["run", "wgan", "--critic", "relu", "--clip", "none", "--max-steps", "100", *SMALL],
+        0,
+    ),
     "compare": (["compare", "glgd", "glgd:geometry=fisher", "alternating", *SMALL], 0),
     "games": (["games"], 0),
     "games GAME": (["games", "hinge"], 0),
     "table": (["table"], 0),
     "table NAME": (["table", "jsd"], 0),
     "divergence": (["divergence"], 0),
+    "wasserstein": (["wasserstein"], 0),
+    "wasserstein 2-D": (["wasserstein", *PLANE, "--metric", "manhattan"], 0),
+    "wasserstein, interval only": (
+        ["wasserstein", *PLANE, "--metric", "manhattan", "--tol", "1e-9", "--max-steps", "2"],
+        5,
+    ),
     "diagnose": (["diagnose"], 0),
     "diagnose equal": (["diagnose", "--real", "normal", "--gen", "normal"], 0),
     "modes": (["modes"], 0),

@@ -285,7 +285,6 @@ def test_cells_without_reference_are_bridged():
         ({"tol": -1}, "tol must be at least 0"),
         ({"tol": math.nan}, "tol"),
         ({"max_steps": 0}, "max_steps"),
-        ({"real": "ring8", "gen": "ring8"}, "needs one axis"),
     ],
 )
 def test_what_cannot_be_used_is_refused(options, match):

@@ -17,7 +17,11 @@ from ratiogan.errors import InputError, nearest
 
 # name: (module:function, heading of --help, what it does)
 COMMANDS = {
-    "run": ("ratiogan.cli.run:run", "Theory", "run one algorithm: glgd | alternating"),
+    "run": (
+        "ratiogan.cli.run:run",
+        "Theory",
+        "run one algorithm: glgd | alternating | wglgd | wgan",
+    ),
     "compare": (
         "ratiogan.cli.run:compare",
         "Theory",
@@ -51,6 +55,11 @@ COMMANDS = {
         "ratiogan.cli.numbers:divergence",
         "Numbers",
         "all divergences between two exact distributions",
+    ),
+    "wasserstein": (
+        "ratiogan.cli.numbers:wasserstein",
+        "Numbers",
+        "W1 with critic and two-sided certificate",
     ),
     "plot": ("ratiogan.cli.files:plot", "Files", "the figure of a saved run"),
     "animate": ("ratiogan.cli.files:animate", "Files", "the animation of a saved run"),

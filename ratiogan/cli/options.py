@@ -115,6 +115,36 @@ class Tolerance(click.ParamType):
         return number
 
 
+class Positive(click.ParamType):
+    """A positive number; or one of a few words, where there are any."""
+
+    name = "positive"
+
+    def __init__(self, *words):
+        self.words = words
+
+    def convert(self, value, param, ctx):
+        if value in self.words:
+            return value
+        fix = f"Or pass {' or '.join(self.words)}." if self.words else None
+        return check_positive(flag(param, ctx), value, fix=fix)
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete(self.words, incomplete)
+
+
+class Batch(click.ParamType):
+    """A whole number above 0, or the word exact."""
+
+    name = "batch"
+
+    def convert(self, value, param, ctx):
+        return value if value == "exact" else Whole(1).convert(value, param, ctx)
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete(("exact",), incomplete)
+
+
 class Whole(click.ParamType):
     """A whole number, not below `minimum`; 1e5 is one too."""
 
@@ -356,16 +386,92 @@ OPTIONS = {
         "--tol",
         "FLOAT",
         type=Tolerance(),
-        help="Stop when max|R-1| (wglgd: W1) is below; 0 takes --max-steps steps. Default: 1e-10.",
+        help="Stop when max|R-1| (wglgd, wgan: W1) is below; 0 takes --max-steps steps. Default:"
+        " 1e-10, wgan 0. wasserstein: the certified relative gap, above 0. Default: 1e-3.",
     ),
     "max-steps": _option(
         "Algorithm", "--max-steps", "INT", type=Whole(1), help="Most steps. Default: by algorithm."
+    ),
+    "metric": _option(
+        "Algorithm",
+        "--metric",
+        type=Choice(catalogue.METRICS),
+        help="Distance between points, for Wasserstein-1. Default: euclidean.",
+    ),
+    "mass": _option(
+        "Algorithm",
+        "--mass",
+        type=Choice(catalogue.MASSES),
+        help="Where a cell's mass sits: at its centre (default), or spread over it (1-D).",
     ),
     "ties": _option(
         "Algorithm",
         "--ties",
         type=Choice(catalogue.TIES),
         help="Which cell when several attain argmax f. Default: random.",
+    ),
+    "critic": _option(
+        "Algorithm",
+        "--critic",
+        type=Choice(catalogue.CRITICS),
+        help="What the critic's weights are: its slopes, or factors of max(0, y - b_j). Default:"
+        " slopes.",
+    ),
+    "clip": _option(
+        "Algorithm",
+        "--clip",
+        "FLOAT|none",
+        type=Positive("none"),
+        help="The largest size of the critic's weights: larger ones are clipped. Default: 0.01.",
+    ),
+    "alpha-gen": _option(
+        "Algorithm",
+        "--alpha-gen",
+        "FLOAT",
+        type=Tolerance(),
+        help="The generator's learning rate; 0 keeps it where it is. Default: 5e-5.",
+    ),
+    "alpha-disc": _option(
+        "Algorithm",
+        "--alpha-disc",
+        "FLOAT",
+        type=Positive(),
+        help="The critic's learning rate. Default: 5e-5.",
+    ),
+    "gen-steps": _option(
+        "Algorithm",
+        "--gen-steps",
+        "INT",
+        type=Whole(1),
+        help="Generator updates per turn. Default: 1.",
+    ),
+    "disc-steps": _option(
+        "Algorithm",
+        "--disc-steps",
+        "INT",
+        type=Whole(1),
+        help="Critic updates per turn, n_critic. Default: 5.",
+    ),
+    "batch": _option(
+        "Algorithm",
+        "--batch",
+        "INT|exact",
+        type=Batch(),
+        help="Size of the minibatches, or exact expectations. Default: 64.",
+    ),
+    "optimizer": _option(
+        "Algorithm",
+        "--optimizer",
+        "SPEC",
+        type=SpecText(catalogue.OPTIMIZERS, "optimizer", "ratiogan list optimizers"),
+        help="Of both players: sgd, momentum, rmsprop or adam. Default: rmsprop.",
+    ),
+    "gradient": _option(
+        "Algorithm",
+        "--gradient",
+        type=Choice(("exact", "score")),
+        help="The generator's gradient given f: the sum over all cells, or its score-function"
+        " estimate from a minibatch. Default: exact.",
     ),
     "sweep": _option(
         "Algorithm",

@@ -14,6 +14,7 @@ ALGORITHMS = {
     "glgd": ("ratiogan.cli.run:glgd", "Algorithms", "converges to R = p_g/p_r = 1"),
     "alternating": ("ratiogan.cli.run:alternating", "Algorithms", "collapses onto one point"),
     "wglgd": ("ratiogan.cli.run:wglgd", "Algorithms", "descends Wasserstein-1, and cycles"),
+    "wgan": ("ratiogan.cli.run:wgan", "Algorithms", "WGAN as printed, beside the exact critic"),
 }
 
 AUTO_RULE = "1/(2 Phi''(1))"
@@ -111,6 +112,30 @@ def wglgd(job, **options):
     with progress_of(job, "wglgd") as progress:
         solution = ratiogan.wglgd(
             real=problem.real, gen=problem.gen, progress=progress, **_given(options)
+        )
+    return _report_run(job, results, problem, solution)
+
+
+@command(
+    "wgan",
+    sentence="WGAN, algorithm 1: a critic with clipped weights, beside the exact critic of W1.",
+    example="ratiogan run wgan --critic relu",
+    options=(
+        *PROBLEM,
+        *("tol", "max-steps", "critic", "clip", "alpha-gen", "alpha-disc", "gen-steps"),
+        *("disc-steps", "batch", "optimizer", "gradient"),
+        *RESULTS,
+        *("animate", "html"),
+    ),
+)
+def wgan(job, **options):
+    results = Results("wgan", options)
+    problem = _read_problem(options)
+    import ratiogan
+
+    with progress_of(job, "wgan") as progress:
+        solution = ratiogan.wgan(
+            real=problem.real, gen=problem.gen, rng=job.seed, progress=progress, **_given(options)
         )
     return _report_run(job, results, problem, solution)
 
@@ -224,6 +249,8 @@ def _settings(solution):
     options = solution.options
     if solution.algorithm == "wglgd":
         return _wrapped_settings("game  Wasserstein-1, u = -f, |slope of f| <= 1", options)
+    if solution.algorithm == "wgan":
+        return _wgan_settings(options)
     game = f"game  {options['game']}"
     if solution.algorithm == "alternating":
         return [f"{game}     ties {options['ties']}"]
@@ -233,6 +260,27 @@ def _settings(solution):
         loss = games.game(options["game"]).formulas.get("generator_loss")
         game += f", u = {loss}" if loss else ""
     return _wrapped_settings(game, options)
+
+
+def _wgan_settings(options):
+    """Critic, rates and minibatches, on two lines."""
+    from ratiogan.text import significant
+
+    clip = "not clipped" if options["clip"] is None else f"clip {significant(options['clip'])}"
+    steps = "".join(
+        f", {options[key]} {who}{'' if options[key] == 1 else 's'}"
+        for key, who in (("disc_steps", "critic update"), ("gen_steps", "generator update"))
+    )
+    rates = (
+        f"alpha {significant(options['alpha_disc'])} critic, "
+        f"{significant(options['alpha_gen'])} generator"
+    )
+    return [
+        f"critic  {options['critic']}, {clip}     loss {options['loss']}     "
+        f"turns of{steps[1:]}, minibatch {options['batch']}",
+        f"        {options['optimizer']}, {rates}     generator {options['family']}, "
+        f"gradient {options['gradient']}",
+    ]
 
 
 def _wrapped_settings(game, options):

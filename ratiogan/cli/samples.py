@@ -15,7 +15,7 @@ _THRESHOLDS = ("covered", "thinned", "missing")
     "sure is that? The interval holds the true value at --level; the noise floor (noise alone) is "
     "what two samples of one distribution would show on the same cells.",
     example="ratiogan diagnose --real ring8 --gen ring8:drop=4,thin=7,n=10000",
-    options=(*SAMPLES, *GROUPS, *_HOW_SURE, *RESULTS, "html", "markdown"),
+    options=(*SAMPLES, *GROUPS, *_HOW_SURE, "metric", *RESULTS, "html", "markdown"),
 )
 def diagnose(job, **options):
     results = Results(None, options)

@@ -13,6 +13,12 @@ from ratiogan.plots.collapse import (
     plot_response,
     plot_target,
 )
+from ratiogan.plots.critic_maps import (
+    critic_map_figure,
+    plot_bounds,
+    plot_critic_map,
+    plot_slope_map,
+)
 from ratiogan.plots.descent import (
     descent_figure,
     descent_map_figure,
@@ -20,6 +26,14 @@ from ratiogan.plots.descent import (
     plot_densities,
     plot_discriminator,
     plot_ratio,
+)
+from ratiogan.plots.distance import (
+    distance_figure,
+    plot_distributions,
+    plot_interval,
+    plot_line_critic,
+    plot_masses,
+    plot_rays,
 )
 from ratiogan.plots.divergences import (
     plot_conjugates,
@@ -43,9 +57,16 @@ from ratiogan.plots.samples import (
     plot_null,
     plot_ratio_band,
 )
+from ratiogan.plots.saturation import (
+    plot_optimal_critic,
+    plot_optimal_discriminator,
+    plot_slopes,
+    saturation_panels,
+)
 from ratiogan.plots.saving import figure_bytes, save
 from ratiogan.plots.several import plot_errors, plot_final, plot_steps, several_figure
 from ratiogan.plots.transport import plot_cost, plot_critic, transport_figure
+from ratiogan.plots.wgan import plot_clipping_error, plot_critics, plot_estimate, wgan_figure
 
 __all__ = [
     "diagnosis_figure",
@@ -53,33 +74,48 @@ __all__ = [
     "figure_bytes",
     "game_figure",
     "modes_figure",
+    "plot_bounds",
     "plot_cells_in_use",
+    "plot_clipping_error",
     "plot_conjugates",
     "plot_convergence",
     "plot_cost",
     "plot_critic",
+    "plot_critic_map",
+    "plot_critics",
     "plot_densities",
     "plot_discriminator",
+    "plot_distributions",
     "plot_errors",
+    "plot_estimate",
     "plot_final",
     "plot_game",
     "plot_generators",
     "plot_histograms",
+    "plot_interval",
     "plot_level_ratios",
+    "plot_line_critic",
     "plot_marginals",
+    "plot_masses",
     "plot_mode_bars",
     "plot_modes_line",
     "plot_modes_map",
     "plot_null",
+    "plot_optimal_critic",
+    "plot_optimal_discriminator",
     "plot_positions",
     "plot_ratio",
     "plot_ratio_band",
     "plot_ratio_map",
+    "plot_rays",
     "plot_response",
     "plot_sample_densities",
     "plot_share_rows",
+    "plot_slope_map",
+    "plot_slopes",
     "plot_steps",
     "plot_target",
+    "saturation_figure",
     "save",
     "table_figure",
 ]
@@ -102,7 +138,7 @@ def figure(result, style="slide", command=None):
 
     Parameters
     ----------
-    result : Solution, Comparison, Diagnosis or Modes
+    result : Solution, Comparison, Diagnosis, Modes, Saturation or Wasserstein
     style : str
         ``slide`` (1920 x 1080 px), ``paper`` (6.75 in wide) or ``dark``.
     command : str or sequence of str, optional
@@ -116,13 +152,19 @@ def figure(result, style="slide", command=None):
         return modes_figure(result, style, command)
     if hasattr(result, "verdict"):
         return diagnosis_figure(result, style, command)
+    if hasattr(result, "non_saturating"):
+        return saturation_figure(result, style, command)
     look = look_of(style)
     if hasattr(result, "runs"):
         draw = several_figure
+    elif hasattr(result, "cancelled"):
+        draw = distance_figure
     elif result.algorithm == "alternating":
         draw = collapse_figure
     elif result.algorithm == "wglgd":
-        draw = transport_figure
+        draw = critic_map_figure if on_plane(result) else transport_figure
+    elif result.algorithm == "wgan":
+        draw = wgan_figure
     elif result.algorithm == "glgd":
         draw = descent_map_figure if on_plane(result) else descent_figure
     else:
@@ -203,6 +245,25 @@ def modes_figure(modes, style="slide", command=None):
     if view is not modes.grid:
         modes = replace(modes, grid=view, real=_on(modes.real, view), gen=_on(modes.gen, view))
     modes_panels(drawn, modes, look)
+    return settled(drawn)
+
+
+def saturation_figure(found, style="slide", command=None):
+    """The figure of a `Saturation`: D* and the critic over both densities, the slopes they offer.
+
+    Parameters
+    ----------
+    found : Saturation
+    style, command
+        As for `figure`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    look = look_of(style)
+    drawn = new_figure(look, key_sentence(found.finding), command)
+    saturation_panels(drawn, found, look)
     return settled(drawn)
 
 

@@ -24,6 +24,7 @@ from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_nor
 from ratiogan.plots.look import command_text, key_sentence, log_ticks, mix, version
 from ratiogan.plots.several import LOG_LOG, errors_of, run_colours, short_labels
 from ratiogan.plots.transport import cost_limits, cost_lines, critics
+from ratiogan.plots.wgan import estimate_lines
 
 SHADES = 64  # of a map; a cell is one letter of ALPHABET
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -50,7 +51,7 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
         ``title``, ``command``, ``version``, ``colours``, ``steps`` (one per state), ``panels``.
     """
     build = _several if hasattr(result, "runs") else _collapse
-    if build is _collapse and result.algorithm in ("glgd", "wglgd"):
+    if build is _collapse and result.algorithm in ("glgd", "wglgd", "wgan"):
         build = _descent
     steps, panels = build(result, look, points, frames, cells)
     return {
@@ -267,7 +268,9 @@ def _descent(solution, look, points, frames, cells):
                 True,
                 fields,
             ),
-            _convergence(solution, look, steps, "d"),
+            _cost_panel(solution, look, steps)
+            if solution.algorithm == "wglgd"
+            else _convergence(solution, look, steps, "d"),
         ]
     coarse = Coarse(grid, points)
     kind, edges = grid.axes[0].kind, coarse.edges[0]
@@ -283,7 +286,7 @@ def _descent(solution, look, points, frames, cells):
         line("R", x, frames=[coarse.outline(kind, row)[1] for row in rows], colour=colour),
     ]  # fmt: skip
     ratio["marks"].append({"kind": "path", "x": [edges[0], edges[-1]], "y": [1, 1], "dash": DASH})
-    if solution.algorithm == "wglgd":
+    if solution.algorithm in ("wglgd", "wgan"):
         return steps, [
             _profiles(solution, look, coarse, ratios),
             ratio,
@@ -314,14 +317,20 @@ def _critic_panel(solution, look, coarse, ratios, across):
 
 
 def _cost_panel(solution, look, steps):
-    """W1 against step on log axes, with (alpha/2) Var f dashed."""
-    step, cost, floor = cost_lines(solution)
+    """W1 against step on log axes; dashed (alpha/2) Var f, or a clipped critic's estimate."""
+    if solution.algorithm == "wgan":
+        step, cost, other = estimate_lines(solution)
+        heading, limits, beside = "(d) W1 after each turn", cost_limits(cost, cost), "value/Lip"
+    else:
+        step, cost, other = cost_lines(solution)
+        limits, beside = cost_limits(cost, other), "(\u03b1/2) Var f"
+        heading = "(d) W1 before each step"
     x = axis("step, the first is 1", 1.0, max(float(step[-1]), 10.0), log=True)
-    shown = panel("(d) W1 before each step", x, axis("", *cost_limits(cost, floor), log=True))
+    shown = panel(heading, x, axis("", *limits, log=True))
     at = _rows_at(step - 1, steps)
     for name, values, role, dash in (
         ("W1", cost, "gen", ""),
-        ("(\u03b1/2) Var f", floor, "prediction", DASH),
+        (beside, other, "prediction", DASH),
     ):
         drawn = line(name, *thin(step, values, 400), colour=look.colour(role), dash=dash)
         drawn["dots"] = [_list(steps + 1.0), _list(values[at])]

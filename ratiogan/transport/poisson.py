@@ -10,14 +10,17 @@ import numpy as np
 
 from ratiogan._jit import kernel
 
-_MATRIX_UP_TO = 128  # a product with the cosine matrix beats the fast transform up to this length
+_MATRIX_UP_TO = 96  # a product with the cosine matrix beats the fast transform up to this length
+# Multiplications of one product: OpenBLAS spreads larger ones over threads, which gain nothing here
+# and wait for each other a thousand times too long where other work keeps the cores busy.
+_ONE_THREAD = 2**18
 
 
 class NeumannPoisson:
     """Solves L x = r on a grid graph, L = D^T D with D the differences along the edges.
 
-    Every edge counts as length 1, whatever the spacing of the grid: L is the Laplacian of the
-    graph. x is unique up to a constant, and the mean of r, which no x can give, is ignored.
+    Every edge of an axis weighs the same, whatever the spacing of the grid: L is the Laplacian of
+    the graph. x is unique up to a constant, and the mean of r, which no x can give, is ignored.
 
     Parameters
     ----------
@@ -25,6 +28,8 @@ class NeumannPoisson:
         Cells per axis; axes of one cell are allowed.
     dtype : numpy.float32 or numpy.float64
         Of r and x; the factors are found in float64 in both cases.
+    weights : (float, float, float)
+        What an edge along each axis weighs: L = sum over axes of weight D^T D.
 
     Notes
     -----
@@ -46,9 +51,11 @@ class NeumannPoisson:
     [2.0, 1.0, 0.0]
     """
 
-    def __init__(self, shape, dtype):
+    def __init__(self, shape, dtype, weights=(1.0, 1.0, 1.0)):
         self.shape = tuple(shape)
-        self._factors = _elimination(self.shape, dtype)
+        first = float(weights[0]) if self.shape[0] > 1 else 1.0
+        self._scale = np.dtype(dtype).type(1.0 / first)
+        self._factors = _elimination(self.shape, dtype, [w / first for w in weights[1:]])
         self._matrices = {
             axis: _cosines(self.shape[axis]).astype(dtype)
             for axis in (1, 2)
@@ -61,7 +68,7 @@ class NeumannPoisson:
         x = right
         for axis in (2, 1):
             x = self._transform(x, axis, forward=True)
-        _eliminate(x.reshape(self.shape[0], -1), self._factors)
+        _eliminate(x.reshape(self.shape[0], -1), self._factors, self._scale)
         for axis in (1, 2):
             x = self._transform(x, axis, forward=False)
         return x
@@ -78,9 +85,19 @@ class NeumannPoisson:
             return transform(x, axis=axis, norm="ortho", overwrite_x=True)
         matrix = cosines if forward else cosines.T
         target, self._spare = self._spare, x
+        at_once = _ONE_THREAD // size**2
         if axis == 1:
-            return np.matmul(matrix, x, out=target)
-        np.matmul(x.reshape(-1, size), matrix.T, out=target.reshape(-1, size))
+            for k in range(0, x.shape[2], at_once):
+                cut = np.s_[:, :, k : k + at_once]
+                np.matmul(matrix, x[cut], out=target[cut])
+            return target
+        rows, onto = x.reshape(-1, size), target.reshape(-1, size)
+        stacked = rows.shape[0] - rows.shape[0] % at_once
+        if stacked:
+            stack = (-1, at_once, size)
+            np.matmul(rows[:stacked].reshape(stack), matrix.T, out=onto[:stacked].reshape(stack))
+        if stacked < rows.shape[0]:
+            np.matmul(rows[stacked:], matrix.T, out=onto[stacked:])
         return target
 
 
@@ -94,10 +111,16 @@ def _cosines(size):
     return matrix
 
 
-def _elimination(shape, dtype):
-    """1/pivot of every cell of the first axis (rows) and every mode of the others (columns)."""
+def _elimination(shape, dtype, weights):
+    """1/pivot of every cell of the first axis (rows) and every mode of the others (columns).
+
+    The weights of the others are relative to that of the first.
+    """
     first, *rest = shape
-    waves = [4.0 * np.sin(0.5 * np.pi * np.arange(n) / n) ** 2 for n in rest]
+    waves = [
+        4.0 * w * np.sin(0.5 * np.pi * np.arange(n) / n) ** 2
+        for n, w in zip(rest, weights, strict=True)
+    ]
     modes = np.add.outer(*waves).ravel()
     factors = np.empty((first, modes.size), dtype)
     last = np.zeros(modes.size)
@@ -114,17 +137,17 @@ def _elimination(shape, dtype):
 
 
 @kernel
-def _eliminate(x, factors):
-    """Solve (T + lambda) x = r for every column of x, in place."""
+def _eliminate(x, factors, scale):
+    """Solve (T + lambda) x = scale r for every column of x, in place."""
     rows, columns = x.shape
     for k in range(columns):
-        x[0, k] *= factors[0, k]
+        x[0, k] *= scale * factors[0, k]
     for i in range(1, rows):
         before = x[i - 1]
         row = x[i]
         factor = factors[i]
         for k in range(columns):
-            row[k] = (row[k] + before[k]) * factor[k]
+            row[k] = (scale * row[k] + before[k]) * factor[k]
     for i in range(rows - 2, -1, -1):
         after = x[i + 1]
         row = x[i]

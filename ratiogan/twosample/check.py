@@ -200,9 +200,11 @@ def check(
     seed = seed_of(rng)
     pair = read_pair(real, gen, seed=seed, **how_to_read)
     common = {"grid": grid, "domain": domain, "level": level}
+    asked = any(name == "wasserstein" for _, name, _ in limits)
+    metric = "euclidean" if asked else None
     measures = _Measures(
         pair,
-        {**common, "resamples": resamples, "unit": unit, "seed": seed},
+        {**common, "resamples": resamples, "unit": unit, "seed": seed, "metric": metric},
         {**common, "covered": covered, "thinned": thinned, "missing": missing, "rng": seed},
     )
     checks = tuple(_checked(measures, *limit, bound) for limit in limits)
@@ -258,6 +260,8 @@ class _Measures:
         measured = self.diagnosis.divergences.get(name) or self._of_row(name)
         if measured.infinite:
             return math.inf, None, f"infinite: {measured.because}"
+        if measured.pvalue is None:
+            raise CannotMeasure(f"{name} is not resampled on so many cells (--grid 32x32).")
         return measured.estimate, measured.ci, None
 
     @property
@@ -291,7 +295,7 @@ class _Measures:
     def _of_row(self, name):
         found = self.diagnosis
         if name == "wasserstein":
-            raise CannotMeasure("Wasserstein-1 of samples is measured for one column of numbers.")
+            raise CannotMeasure("Wasserstein-1 of samples is measured for columns of numbers.")
         return measure(
             found.real.counts.ravel(),
             found.gen.counts.ravel(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ratiogan.catalogue import METRICS
 from ratiogan.errors import (
     CannotMeasure,
     InputError,
@@ -17,6 +18,7 @@ from ratiogan.text import significant
 from ratiogan.twosample.accumulate import Counts
 from ratiogan.twosample.cells import bin_pair
 from ratiogan.twosample.estimate import LEAST_ROWS, detectable, measure, precision_recall
+from ratiogan.twosample.ground import measure_ground
 from ratiogan.twosample.marginals import compare_marginals
 from ratiogan.twosample.regions import UNKNOWN, class_regions, find_regions, ratio_interval
 from ratiogan.twosample.samples import read_pair, seed_of
@@ -39,7 +41,8 @@ class Diagnosis:
     verdict : str
         ``different`` or ``not-distinguishable``.
     divergences : dict
-        By name, as `ratiogan table` writes it, a `Measured`; ``wasserstein`` in 1-D.
+        By name, as `ratiogan table` writes it, a `Measured`; ``wasserstein`` for columns of
+        numbers.
     regions : tuple of Region
         Where the generator puts too much or too little, worst first.
     classes : tuple of Region
@@ -190,6 +193,7 @@ def diagnose(
     labels_gen=None,
     stdin=None,
     stdin_format="csv",
+    metric="euclidean",
     progress=None,
 ):
     """Compare samples of a real and a generated distribution.
@@ -215,6 +219,8 @@ def diagnose(
         ``nats`` or ``bits``.
     columns, categorical, nan, project, group, labels_real, labels_gen, stdin, stdin_format
         How the sources are read, see `samples.read_pair`.
+    metric : {"euclidean", "manhattan"}
+        The distance between points, for Wasserstein-1 of two and three columns of numbers.
     progress : callable, optional
 
     Returns
@@ -262,6 +268,7 @@ def diagnose(
         unit=unit,
         projected=project is not None,
         group=group,
+        metric=metric,
         progress=progress,
     )
 
@@ -277,9 +284,15 @@ def diagnose_pair(
     unit="nats",
     projected=False,
     group=None,
+    metric="euclidean",
     progress=None,
 ):
-    """`diagnose` for sources that have been read: a `samples.Pair`."""
+    """`diagnose` for sources that have been read: a `samples.Pair`.
+
+    With `metric` None there is no Wasserstein-1 of several columns, which takes a second.
+    """
+    if metric is not None:
+        check_choice("metric", metric, tuple(METRICS))
     level = check_fraction("level", level)
     check_integer("resamples", resamples, minimum=100)
     check_choice("unit", unit, ("nats", "bits"))
@@ -307,7 +320,7 @@ def diagnose_pair(
                 fix="Add --project pca:2 or --columns, or leave it out.",
             )
         return _by_marginals(pair, facts, seed, progress)
-    return _jointly(pair, facts, grid, domain, seed, progress)
+    return _jointly(pair, facts, grid, domain, seed, metric, progress)
 
 
 def _compared_classes(pair, name, level):
@@ -316,7 +329,7 @@ def _compared_classes(pair, name, level):
     return class_regions(pair.real.classes, pair.gen.classes, name=name, level=level)
 
 
-def _jointly(pair, facts, grid, domain, seed, progress):
+def _jointly(pair, facts, grid, domain, seed, metric, progress):
     """The diagnosis on common cells of up to 3 columns."""
     binned = bin_pair(pair, grid, domain, progress)
     real, gen = binned.real, binned.gen
@@ -330,6 +343,17 @@ def _jointly(pair, facts, grid, domain, seed, progress):
         rng=seed,
         unit=unit,
     )
+    null, measured = measured.null, dict(measured)
+    if metric is not None and _has_ground(binned.grid):
+        measured["wasserstein"] = measure_ground(
+            real.counts,
+            gen.counts,
+            binned.grid.edges,
+            metric=metric,
+            level=level,
+            rng=seed,
+            progress=progress,
+        )
     different = measured["jsd"].pvalue <= 1 - level
     power = detectable(real.counts, gen.counts, level=1 - level, power=POWER)
     power = power / LOG2 if unit == "bits" else power
@@ -343,17 +367,22 @@ def _jointly(pair, facts, grid, domain, seed, progress):
     return Diagnosis(
         finding=finding + _on_classes(facts["classes"]),
         verdict="different" if different else "not-distinguishable",
-        divergences=dict(measured),
+        divergences=measured,
         regions=regions,
         real=real,
         gen=gen,
         sensitivity=sensitivity,
         detectable=power,
         precision_recall=precision_recall(real.counts.ravel(), gen.counts.ravel()),
-        null=measured.null,
+        null=null,
         warnings=tuple(warnings),
         **facts,
     )
+
+
+def _has_ground(grid):
+    """Whether W1 needs a transport problem: several axes, all of numbers."""
+    return grid.ndim > 1 and all(axis.kind != "categories" for axis in grid.axes)
 
 
 def _outside(counts, role):
@@ -425,8 +454,9 @@ def _finding(jsd, different, power, projected):
 def _reservations(different, measured, regions, sensitivity, alpha):
     """What speaks against the verdict, which is that of the JSD on the cells chosen."""
     said = []
-    if not different and "wasserstein" in measured and measured["wasserstein"].pvalue <= alpha:
-        said.append(f"Wasserstein-1 does differ (p = {measured['wasserstein'].pvalue:.2g}).")
+    distance = measured["wasserstein"].pvalue if "wasserstein" in measured else None
+    if not different and distance is not None and distance <= alpha:
+        said.append(f"Wasserstein-1 does differ (p = {distance:.2g}).")
     if not different and regions:
         count = "1 region does" if len(regions) == 1 else f"{len(regions)} regions do"
         said.append(f"{count} differ.")

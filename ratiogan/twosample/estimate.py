@@ -67,8 +67,8 @@ class Measured:
         The divergence of the counts.
     floor, floor_upper : float
         Mean and 95 % quantile of what noise alone shows: the same rows dealt out at random.
-    pvalue : float
-        Of the permutation test, (k + 1)/(m + 1).
+    pvalue : float or None
+        Of the permutation test, (k + 1)/(m + 1); None where there was none.
     resamples : int
         m.
     direction : str or None
@@ -81,6 +81,10 @@ class Measured:
         Which mass makes it so.
     mass : float or None
         How much.
+    bounds : tuple of float or None
+        Of Wasserstein-1 on several axes: what was proved to hold the value of the counts.
+    metric : str or None
+        Its distance between points.
     """
 
     name: str
@@ -97,6 +101,8 @@ class Measured:
     infinite: bool = False
     because: str | None = None
     mass: float | None = None
+    bounds: tuple | None = None
+    metric: str | None = None
 
     def to_dict(self):
         """For JSON; None stands for an end, or a floor, that is infinite."""
@@ -110,8 +116,8 @@ class Measured:
                 "unit": self.unit,
             }
         return {
-            "estimate": self.estimate,
-            "ci": [_finite(end) for end in self.ci],
+            "estimate": _finite(self.estimate),
+            "ci": [_finite(end) for end in self.ci or (np.nan, np.nan)],
             "level": self.level,
             "value": self.value,
             "floor": _finite(self.floor),
@@ -120,6 +126,7 @@ class Measured:
             "resamples": self.resamples,
             "direction": self.direction,
             "unit": self.unit,
+            **({} if self.metric is None else {"bounds": self.bounds, "metric": self.metric}),
         }
 
 

@@ -3,7 +3,7 @@
 import math
 
 from ratiogan.divergences import LABELS
-from ratiogan.text import markdown_table, table, wrap
+from ratiogan.text import markdown_table, significant, table, wrap
 from ratiogan.twosample.regions import interval_text, ratio_text
 
 _SHOWN = 8  # rows of a list before the rest is summed up
@@ -92,7 +92,21 @@ def _divergence_lines(diagnosis):
         f"  {line}" if reason is None else f"  {line}   {reason}"
         for line, reason in zip(drawn, reasons, strict=True)
     ]
-    return [*lines, _STARRED]
+    return [*lines, _STARRED, *_ground_lines(diagnosis)]
+
+
+def _ground_lines(diagnosis):
+    """What Wasserstein-1 of several columns is."""
+    m = diagnosis.divergences.get("wasserstein")
+    if m is None or m.metric is None:
+        return []
+    held = f"[{significant(m.bounds[0], 4)}, {significant(m.bounds[1], 4)}]"
+    how = (
+        f"p from {m.resamples} permutations"
+        if m.resamples
+        else "too many cells to resample: try --grid 32x32"
+    )
+    return [f"  Wasserstein-1: {m.metric}, between cell centres; raw value within {held}; {how}"]
 
 
 def _name(diagnosis, name):
