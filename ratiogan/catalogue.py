@@ -335,7 +335,7 @@ ALGORITHMS = _table(
             "step": "constant",
             "alpha": "auto",
             "tol": 1e-10,
-            "max_steps": None,
+            "max_steps": "auto",
         },
         {
             "geometry": "inner product of projection and step: reference or fisher",

@@ -600,7 +600,7 @@ def _options(spec, common, chosen):
         options["tol"] = check_number("tol", options["tol"])
         if options["tol"] < 0:
             raise InputError(f"tol must be at least 0, got {options['tol']:g}.", argument="tol")
-    if options["max_steps"] is not None:
+    if options["max_steps"] != "auto":
         options["max_steps"] = check_integer("max_steps", options["max_steps"], minimum=1)
     choices = {"ties": tuple(TIES)}
     if spec.name in ALGORITHM_STEPS:

@@ -48,7 +48,7 @@ def wglgd(
     step="constant",
     alpha="auto",
     tol=1e-10,
-    max_steps=None,
+    max_steps="auto",
     *,
     grid=None,
     domain=None,
@@ -76,8 +76,8 @@ def wglgd(
     tol : float
         Stop when W1, in the unit of the axis, is below; on grids its bound from above. With 0 the
         run takes `max_steps` steps, unless R repeats itself before.
-    max_steps : int, optional
-        By default 2000 on the line. On grids 200, beyond 4,096 cells fewer in proportion, 20 at
+    max_steps : int or "auto"
+        "auto" is 2000 on the line. On grids 200, beyond 4,096 cells fewer in proportion, 20 at
         least: a critic of 64 x 64 cells takes some 0.1 s, one of 256 x 256 some 3 s.
     grid, domain : optional
         The cells, where `real` and `gen` are presets.
@@ -155,7 +155,7 @@ class WGLGD(loop.Solver):
         step="constant",
         alpha="auto",
         tol=1e-10,
-        max_steps=None,
+        max_steps="auto",
         *,
         grid=None,
         domain=None,
@@ -166,7 +166,7 @@ class WGLGD(loop.Solver):
         self.tol = check_number("tol", tol)
         if self.tol < 0:
             raise InputError(f"tol must be at least 0, got {self.tol:g}.", argument="tol")
-        if max_steps is not None:
+        if max_steps != "auto":
             max_steps = check_integer("max_steps", max_steps, minimum=1)
         check_choice("singular", singular, ("error", "restrict"))
         self.alpha_is_auto = isinstance(alpha, str) and alpha == "auto"
@@ -178,7 +178,7 @@ class WGLGD(loop.Solver):
         self.real, self.gen = start.real, start.gen
         self.support = self.real.mass > 0
         self.points = None if points is None else _read_only(points[self.support.ravel()])
-        self.max_steps = default_steps(real.grid) if max_steps is None else max_steps
+        self.max_steps = default_steps(real.grid) if max_steps == "auto" else max_steps
         self.geometry = Geometry(geometry, _read_only(self.real.mass[self.support]))
         self._start = start.values[self.support]
         self._game = make_game("non-saturating")  # measures R: JSD, cells in use, max|R-1|
