@@ -19,6 +19,10 @@ SECTIONS = {
     "divergences": ("benchmarks.divergences:divergences", "all divergences in one pass, one core"),
     "resampling": ("benchmarks.resampling:resampling", "bootstrap and permutations, one core"),
     "coverage": ("benchmarks.coverage:coverage", "coverage of the intervals of divergences"),
+    "ground-coverage": (
+        "benchmarks.ground_coverage:ground_coverage",
+        "coverage of the intervals of W1 on several axes, one core",
+    ),
     "power": ("benchmarks.power:power", "power of the JSD test"),
     "ratio-intervals": (
         "benchmarks.ratio_coverage:ratio_intervals",
@@ -35,7 +39,10 @@ SECTIONS = {
 }
 
 # Minutes each: only where they are named.
-SIMULATIONS = ("coverage", "power", "ratio-intervals", "density-ratio", "manhattan", "euclidean")
+SIMULATIONS = (
+    "coverage", "ground-coverage", "power", "ratio-intervals", "density-ratio", "manhattan",
+    "euclidean",
+)  # fmt: skip
 
 
 def main():

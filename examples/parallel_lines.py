@@ -96,8 +96,8 @@ def sentences(bare, noisy):
     kl_off = np.abs(kl[apart] / (THETA[apart] ** 2 / (2 * NOISE**2)) - 1).max()
     return (
         f"Two lines theta apart: W1 = |theta| (to {off[0]:.0e}), while JSD = {least[0]} = log 2,"
-        f" TV = {least[1]} and KL = {least[2]} at {apart.sum()} theta, and {at_zero:g} only at"
-        " theta = 0.",
+        f" TV = {least[1]} and KL = {least[2]} for every theta but 0, where all are {at_zero:g}.",
+        f"(W1 at {SOME.size} values of theta, the others at {THETA.size}.)",
         f"With noise of sd {NOISE:g} on both, W1 = |theta| still (to {off[1]:.0e}), KL ="
         f" theta^2/(2 sd^2) (to {kl_off:.1%}), and JSD tells theta while they overlap: it is"
         f" {jsd[near]:.4f} at {THETA[near]:.2g}, but from {THETA[full]:.2g} on above 99% of log 2,"

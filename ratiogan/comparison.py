@@ -185,12 +185,26 @@ class Comparison:
                 f"  {name:{label}}    {alpha:5}   {word:{status}}   {count:>{steps}}   "
                 f"{to_rms:>8}    {predicted:6}   {measured:6}      {error:7}    {js}"
             )
-        parts = [wrap(self.finding, WIDTH), "\n".join(lines), *self._common()]
+        parts = [wrap(self.finding, WIDTH), "\n".join(lines), *self._costs(), *self._common()]
         return "\n\n".join(parts)
 
     def markdown(self):
         """The finding and the table for a Markdown page."""
         return f"{self.finding}\n\n{markdown_table(*self.table())}\n"
+
+    def _costs(self):
+        """W1 where all runs measure it; of the last quarter, since a run may hover or cycle."""
+        if not all("cost" in run.trace for run in self.runs):
+            return []
+        rows = []
+        for i in self.ranking:
+            trace = self.runs[i].trace
+            late = trace.cost[trace.step >= 0.75 * trace.step[-1]]
+            rows.append(
+                f"{self.labels[i]} {late.mean():.3g} ({late.min():.2g} to {late.max():.2g})"
+            )
+        text = f"W1, mean of the last quarter (least to most): {', '.join(rows)}."
+        return [wrap(text, WIDTH)]
 
     def _common(self):
         """What the glgd runs of one game share, and what alone tells them apart."""

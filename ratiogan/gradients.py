@@ -294,8 +294,7 @@ def saturation(*, gen=None, real=None, grid=None, domain=None):
         rise = np.where(np.isfinite(start) & np.isfinite(end), rise, end - start)
     discriminator = _sigmoid(-log_ratio)
     gaps = np.diff(points)
-    # It is -1, 0 or +1, but for the rounding of the differences.
-    critic_slope = np.rint(np.diff(found.critic) / gaps)
+    critic_slope = found.signs  # and not the differences of f*, which are rounded
 
     shares = 0.5 * (q[1:] + q[:-1])
     shares[0] += 0.5 * q[0]

@@ -74,7 +74,7 @@ def test_tolerance_that_is_not_reached_exits_5_with_an_interval(capsys):
     words = (*QUICK, "--tol", "1e-9", "--max-steps", "3")
     code, text, _ = run(capsys, *words)
     assert code == 5
-    assert "> tol 1e-09 after 3 steps): interval valid, try --max-steps 20." in text
+    assert "> tol 1e-09 after 3 steps): interval valid, try --max-steps 100." in text
     found = as_json(capsys, *words)
     assert found["exit_code"] == 5 and found["status"]["code"] == "interval-only"
     assert 0 < found["lower"] < found["upper"]

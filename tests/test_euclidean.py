@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 from scipy.stats import wasserstein_distance
 
 from benchmarks.manhattan import TOTAL, pair
@@ -38,18 +37,12 @@ def points_of(edges):
 
 
 def exact(gen, real, edges):
-    """The optimum over all pairs by POT's network simplex; without it by HiGHS."""
+    """The optimum over all pairs by POT's network simplex."""
     difference = (real - gen).ravel()
     surplus, deficit = np.flatnonzero(difference < 0), np.flatnonzero(difference > 0)
     points = points_of(edges)
     away = np.linalg.norm(points[surplus][:, None] - points[deficit], axis=2)
-    try:
-        import ot
-    except ImportError:
-        m, n = away.shape
-        rows = np.kron(np.eye(m), np.ones(n)), np.kron(np.ones(m), np.eye(n))
-        margins = np.append(-difference[surplus], difference[deficit])
-        return linprog(away.ravel(), A_eq=np.vstack(rows), b_eq=margins, method="highs").fun
+    ot = pytest.importorskip("ot")
     given = -difference[surplus], difference[deficit]
     mass = given[0].sum()
     return mass * ot.emd2(given[0] / mass, given[1] / given[1].sum(), away, numItermax=10**7)
@@ -129,6 +122,52 @@ def test_axes_of_very_different_units():
     best = exact(gen, real, edges)
     assert found.lower <= best * (1.0 + 1e-11) and best <= found.upper * (1.0 + 1e-11)
     check_proof(found, gen, real, edges)
+
+
+@pytest.mark.parametrize("narrow", [1e-4, 1e-9, 1e-13])
+def test_an_axis_that_is_next_to_nothing(narrow):
+    rng = np.random.default_rng(0)
+    gen, real = rng.random((2, 6, 6))
+    gen, real = gen / gen.sum(), real / real.sum()
+    edges = [narrow * np.arange(7.0), np.arange(7.0)]
+    found = euclidean(gen, real, edges, tol=1e-6)
+    # Two transports on the line bound it: of what is left along the long axis, and both.
+    long = wasserstein_distance(np.arange(6), np.arange(6), gen.sum(axis=0), real.sum(axis=0))
+    assert found.reached
+    assert found.upper >= long * (1 - 1e-12) and found.lower <= long + 6 * narrow
+
+
+def test_mass_that_the_simplex_rounds_away_stays_in_the_upper_end():
+    # 20,000 cells, each below the unit of the simplex: what they cost together is 1e-10.
+    gen, real = np.zeros((2, 200, 200))
+    gen[:, :100] = real[:, 100:] = 2.0**-54
+    gen[50, 50] = real[50, 51] = 1.0
+    found = euclidean(gen, real, even((200, 200)), tol=1e-11)
+    assert found.lower <= found.upper
+    assert float(((real - gen) * found.critic).sum()) == pytest.approx(found.lower, rel=1e-13)
+    assert found.upper >= 1.0 + 9e-11 and not found.reached
+
+
+def test_what_round_off_hides_is_not_called_reached():
+    rng = np.random.default_rng(0)
+    real = rng.random((9, 9)) + 0.1
+    real /= real.sum()
+    gen = real * (1.0 + 1e-12 * rng.normal(size=real.shape))
+    assert not euclidean(gen, real, even((9, 9)), tol=1e-6).reached
+    same = euclidean(gen * 3, gen * 3 * (1 + 2e-16), even((9, 9)))
+    assert same.reached and same.upper <= 1e-12
+
+
+def test_mass_times_length_must_be_a_number():
+    rng = np.random.default_rng(0)
+    gen, real = rng.random((2, 5, 5))
+    real *= gen.sum() / real.sum()
+    for mass, length in ((1e300, 1e10), (1e-200, 1e-100)):
+        with pytest.raises(InputError, match="beyond double precision"):
+            euclidean(mass * gen, mass * real, [length * e for e in even((5, 5))])
+    ulps = 1.0 + np.arange(6) * 2.0**-52
+    with pytest.raises(InputError, match="centres coincide"):
+        euclidean(gen, real, [ulps, np.arange(6.0)])
 
 
 @settings(max_examples=10, deadline=None)

@@ -11,23 +11,31 @@ from ratiogan.catalogue import OPTIMIZERS
 from ratiogan.errors import InputError
 from ratiogan.solvers.optimizers import Memory, Optimizer, optimizer, update
 
-SPECS = ("sgd", "momentum", "momentum:beta=0.5", "rmsprop", "rmsprop:rho=0.9,eps=1e-3", "adam",
-         "adam:beta1=0.5,beta2=0.9,eps=1e-6")  # fmt: skip
+# What each spec means, of the papers: name, factors of memory, eps.
+MEANT = {
+    "sgd": ("sgd", 0, 0, 0),
+    "momentum": ("momentum", 0.9, 0, 0),
+    "momentum:beta=0.5": ("momentum", 0.5, 0, 0),
+    "rmsprop": ("rmsprop", 0.99, 0, 1e-8),
+    "rmsprop:rho=0.9,eps=1e-3": ("rmsprop", 0.9, 0, 1e-3),
+    "adam": ("adam", 0.9, 0.999, 1e-8),
+    "adam:beta1=0.5,beta2=0.9,eps=1e-6": ("adam", 0.5, 0.9, 1e-6),
+}
+SPECS = tuple(MEANT)
 
 
 def twin(spec, rate, gradients, weights, clip=math.inf):
     """The weights after every step, one weight and one step at a time."""
-    rule = optimizer(spec)
-    a, b, eps = rule.constants
+    name, a, b, eps = MEANT[spec]
     rows = []
     m = v = np.zeros_like(weights)
     for t, g in enumerate(gradients, 1):
-        if rule.name == "sgd":
+        if name == "sgd":
             d = g
-        elif rule.name == "momentum":
+        elif name == "momentum":
             m = a * m + g
             d = m
-        elif rule.name == "rmsprop":
+        elif name == "rmsprop":
             v = a * v + (1 - a) * g**2
             d = g / (np.sqrt(v) + eps)
         else:
@@ -115,3 +123,23 @@ def test_every_name_of_the_catalogue_is_a_rule():
 def test_what_cannot_be_used_is_refused(spec, match):
     with pytest.raises(InputError, match=match):
         optimizer(spec)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("foo",), 'no optimizer "foo"'),
+        (("adam:beta1=0.5",), "Optimizer takes a name without parameters, got 'adam:beta1=0.5'"),
+        (("rmsprop", (0.9,)), "constants of rmsprop must be 3 numbers, got"),
+        (("rmsprop", (1.5, 0.0, 1e-8)), "rho of rmsprop must be at least 0 and below 1, got 1.5"),
+        (("adam", (0.9, 0.999, 0.0)), "eps of adam must be above 0, got 0"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_at_once(arguments, match):
+    with pytest.raises(InputError, match=match):
+        Optimizer(*arguments)
+
+
+def test_a_name_alone_has_the_papers_constants():
+    for name in OPTIMIZERS:
+        assert Optimizer(name) == optimizer(name)

@@ -28,7 +28,7 @@ def flow_of(problem, rng):
         if problem.shape[axis] > 1:
             part[...] = rng.normal(size=part.shape) / part.size
             np.moveaxis(part, axis, 0)[-1] = 0.0
-    cost, flow, _ = upper_bound(flow, problem)
+    cost, flow = upper_bound(flow, problem)
     return cost, flow
 
 

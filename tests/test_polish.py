@@ -42,7 +42,9 @@ def check_proof(found, b, centres):
     apart = distances(centres)
     f, plan = found.potential.ravel(), found.plan
     assert (plan.mass > 0.0).all()
-    assert plan.mass @ apart[plan.origin, plan.destination] == pytest.approx(found.upper, rel=1e-13)
+    # With what would put right the last bits of the margins.
+    paid = plan.mass @ apart[plan.origin, plan.destination]
+    assert paid <= found.upper <= paid * (1.0 + 1e-11)
     left = b.ravel().copy()
     np.add.at(left, plan.origin, plan.mass)
     np.subtract.at(left, plan.destination, plan.mass)

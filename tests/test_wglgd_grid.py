@@ -12,7 +12,6 @@ from ratiogan.catalogue import ALGORITHM_GEOMETRIES, ALGORITHM_STEPS
 from ratiogan.cli.main import main
 from ratiogan.errors import InputError
 from ratiogan.plots.critic_maps import slopes
-from ratiogan.solvers.grid_descent import lipschitz_bound
 from ratiogan.solvers.wglgd import WGLGD, wglgd
 
 RING = ("ring8", "ring8:thin=7")
@@ -239,15 +238,6 @@ def test_how_many_steps_by_default():
     assert wglgd("ring8", "ring8", grid="8x8").options["max_steps"] == 200
     assert wglgd("ring8", "ring8").options["max_steps"] == 50  # 128 x 128
     assert wglgd("normal", "normal").options["max_steps"] == 2000
-
-
-def test_the_constant_of_a_function_that_is_no_critic():
-    values = np.random.default_rng(1).normal(size=(4, 5))
-    grid = rg.Grid.regular((4, 5), (0, 0), (4, 5))
-    far = distances(grid)
-    np.fill_diagonal(far, np.inf)
-    steepest = (np.abs(values.ravel()[:, None] - values.ravel()) / far).max()
-    assert steepest <= lipschitz_bound(values, grid.centres)
 
 
 def test_what_has_no_distances_is_refused():

@@ -139,6 +139,9 @@ def main(arguments=None):
         where = f"{error.filename}: " if error.filename else ""
         return _fail(arguments, "system", f"{where}{error.strerror or error}.")
     except Exception as error:
+        # A kernel that Ctrl-C meets comes back as a SystemError of Numba's.
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return _refuse(arguments, "interrupted", 1, "interrupted; nothing more was written.")
         sentence = f"internal error: {type(error).__name__}: {error}; please report it"
         hint = "." if "-v" in arguments else "; -v shows the traceback."
         return _fail(arguments, "internal", sentence + hint)

@@ -130,6 +130,7 @@ LISTS = {
     "metrics": ("distances between points, for --metric", lambda: catalogue.METRICS),
     "ties": ("tie rules, for --ties", lambda: catalogue.TIES),
     "optimizers": ("optimizers, for --optimizer", lambda: catalogue.OPTIMIZERS),
+    "critics": ("critics of wgan, for --critic", lambda: catalogue.CRITICS),
     "statuses": ("how a run can end", lambda: catalogue.STATUSES),
     "styles": ("of figures, for --style", lambda: catalogue.STYLES),
     "palettes": ("what each colour means in every figure", None),

@@ -471,7 +471,8 @@ OPTIONS = {
         "--gradient",
         type=Choice(("exact", "score")),
         help="The generator's gradient given f: the sum over all cells, or its score-function"
-        " estimate from a minibatch. Default: exact.",
+        " estimate from a minibatch. Default: exact. (For family=shift, in Python and compare, the"
+        " estimate is pathwise.)",
     ),
     "sweep": _option(
         "Algorithm",
@@ -479,7 +480,8 @@ OPTIONS = {
         "KEY=V1,V2,...",
         type=Sweep(),
         multiple=True,
-        help="One run per value, such as alpha=0.5,1,2.",
+        help="One run per value, such as alpha=0.5,1,2. Options that `run` does not have, such as"
+        " wgan:loss=minimax, and all others: ratiogan list algorithms.",
     ),
     "level": _option(
         "Algorithm",
@@ -495,7 +497,8 @@ OPTIONS = {
         "INT",
         type=Whole(100),
         default=2000,
-        help="Bootstrap and permutation replicates. Default: 2000.",
+        help="Bootstrap and permutation replicates; Wasserstein-1 of two and three columns always has"
+        " 99. Default: 2000.",
     ),
     "max": _option(
         "Algorithm",

@@ -2,6 +2,7 @@
 
 import click
 
+from ratiogan import catalogue
 from ratiogan.cli.frame import LazyGroup, command
 from ratiogan.cli.options import ALGORITHM_TYPE, PROBLEM, RESULTS
 from ratiogan.cli.output import Report, drawing, progress_of, write
@@ -275,11 +276,23 @@ def _wgan_settings(options):
         f"alpha {significant(options['alpha_disc'])} critic, "
         f"{significant(options['alpha_gen'])} generator"
     )
+    defaults = catalogue.ALGORITHMS["wgan"].defaults
+    # The command cannot change these: they are named where a run of Python's has others.
+    own = [
+        f"{word} {options[key]}"
+        for key, word in (
+            ("loss", "loss"),
+            ("family", "generator"),
+            ("inner_product", "inner product"),
+        )
+        if options[key] != defaults[key]
+    ]
+    seen = "exact expectations" if options["batch"] == "exact" else f"minibatch {options['batch']}"
     return [
-        f"critic  {options['critic']}, {clip}     loss {options['loss']}     "
-        f"turns of{steps[1:]}, minibatch {options['batch']}",
-        f"        {options['optimizer']}, {rates}     generator {options['family']}, "
-        f"gradient {options['gradient']}",
+        f"critic  {options['critic']}, {clip}     turns of{steps[1:]}, {seen}",
+        "     ".join(
+            [f"        {options['optimizer']}, {rates}", f"gradient {options['gradient']}", *own]
+        ),
     ]
 
 

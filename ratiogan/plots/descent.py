@@ -86,7 +86,7 @@ def three_snapshots(solution):
     return [0, middle, count - 1]
 
 
-def plot_densities(solution, ax=None, style=None, letter="a"):
+def plot_densities(solution, ax=None, style=None, letter="a", *, unit="step", keys=False):
     """p_r filled, p_g at steps 0, 1, 2, 4, .. fading from light to dark.
 
     Parameters
@@ -97,6 +97,10 @@ def plot_densities(solution, ax=None, style=None, letter="a"):
         Where to draw; a new Figure's otherwise.
     style : str, optional
         slide, paper or dark; by default the font size and colours of `ax`.
+    unit : str
+        What a step is called.
+    keys : bool
+        Whether the labels stand in the margin; by default where most of the axis is empty.
 
     Returns
     -------
@@ -117,9 +121,13 @@ def plot_densities(solution, ax=None, style=None, letter="a"):
     place = int(np.argmax(apart if apart.any() else real))
     # Where most of the axis is empty the words would cover the lines: they go into the margin.
     tall = np.max([real, *rows], axis=0) > 0.1 * top_of(real, rows)
-    labels = LineLabels(ax, look, join=True, keys=tall.mean() < 0.4)
-    _family(ax, look, grid, steps[chosen], rows, look.colour("gen"), labels, place, "$p_g$, step ")
-    label_real(ax, look, grid, real, avoid=grid.centres[0][place])
+    labels = LineLabels(ax, look, join=True, keys=keys or tall.mean() < 0.4)
+    _family(
+        ax, look, grid, steps[chosen], rows, look.colour("gen"), labels, place, f"$p_g$, {unit} "
+    )
+    # Low down fewer lines cross the name.
+    height = 0.15 if keys else 0.45
+    label_real(ax, look, grid, real, grid.centres[0][place], height)
     return ax
 
 
@@ -132,14 +140,14 @@ def fill_real(ax, look, grid, real, label=False):
     return ax
 
 
-def label_real(ax, look, grid, real, avoid):
-    """The name p_r on the filled area, at the highest cell not near `avoid`."""
+def label_real(ax, look, grid, real, avoid, height=0.45):
+    """The name p_r on the filled area, at the highest cell not near `avoid`, at a share of it."""
     x = grid.centres[0]
     clear = np.abs(x - avoid) > 0.12 * (x[-1] - x[0])
     place = int(np.argmax(np.where(clear, real, -1)))
     ax.annotate(
-        "$p_r$", (x[place], 0.45 * real[place]), ha="center", va="center", fontsize=1.2 * look.text,
-        color=look.words(look.colour("real")),
+        "$p_r$", (x[place], height * real[place]), ha="center", va="center",
+        fontsize=1.2 * look.text, color=look.words(look.colour("real")),
     )  # fmt: skip
 
 

@@ -319,13 +319,14 @@ def _critic_panel(solution, look, coarse, ratios, across):
 def _cost_panel(solution, look, steps):
     """W1 against step on log axes; dashed (alpha/2) Var f, or a clipped critic's estimate."""
     if solution.algorithm == "wgan":
-        step, cost, other = estimate_lines(solution)
-        heading, limits, beside = "(d) W1 after each turn", cost_limits(cost, cost), "value/Lip"
+        _, cost, other = estimate_lines(solution)
+        step, unit = solution.trace.step + 1.0, "turn"  # the start is shown as well: before turn 1
+        heading, limits, beside = "(d) W1 before each turn", cost_limits(cost, cost), "value/Lip"
     else:
         step, cost, other = cost_lines(solution)
         limits, beside = cost_limits(cost, other), "(\u03b1/2) Var f"
-        heading = "(d) W1 before each step"
-    x = axis("step, the first is 1", 1.0, max(float(step[-1]), 10.0), log=True)
+        heading, unit = "(d) W1 before each step", "step"
+    x = axis(f"{unit}, the first is 1", 1.0, max(float(step[-1]), 10.0), log=True)
     shown = panel(heading, x, axis("", *limits, log=True))
     at = _rows_at(step - 1, steps)
     for name, values, role, dash in (

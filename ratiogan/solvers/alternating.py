@@ -6,6 +6,7 @@ Minimization"; errata: argmax f = argmin R for the cross-entropy games).
 """
 
 import math
+import numbers
 import time
 
 import numpy as np
@@ -109,7 +110,7 @@ class Alternating(loop.Solver):
         self.ties = check_choice("ties", ties, tuple(TIES))
         self.max_steps = check_integer("max_steps", max_steps, minimum=1)
         check_choice("singular", singular, ("error", "restrict"))
-        self.seed = rng if isinstance(rng, int) else None
+        self.seed = int(rng) if isinstance(rng, numbers.Integral) else None
         self._rng = np.random.default_rng(rng)
         real, gen = presets.problem(real, gen, grid, domain)
         start = density_ratio(gen=gen, real=real, singular=singular)

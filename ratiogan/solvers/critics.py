@@ -47,28 +47,6 @@ def critic_values(kind, weights, points):
     return values
 
 
-def critic_gradient(kind, ascent, points):
-    """The gradient in the weights of sum ascent f, a functional that is linear in f.
-
-    Parameters
-    ----------
-    kind : {"slopes", "relu"}
-    ascent : array (N,)
-        p_r - p_g for E_r f - E_g f.
-    points : array (N,)
-
-    Returns
-    -------
-    array (N,)
-        That of the bias first.
-    """
-    relu = check_choice("critic", kind, tuple(CRITICS)) == "relu"
-    ascent = np.ascontiguousarray(ascent, dtype=float)
-    gradient = np.empty(len(points))
-    back(ascent, 1.0, np.diff(points), relu, False, gradient)
-    return gradient
-
-
 def clipped_maximum(kind, real, gen, points, clip=1.0):
     """The most that E_r f - E_g f can be with weights in [-clip, clip], and weights that reach it.
 

@@ -9,8 +9,8 @@ import math
 import numpy as np
 
 from ratiogan.solvers.subgradient import REACHED, RULES, STALE, Descent, look, take
-from ratiogan.transport.c_transform import c_transform
 from ratiogan.transport.euclidean import WarmCritic
+from ratiogan.transport.extension import lipschitz_constant
 
 _REST = 2.0**-45  # W1, in units of the diagonal, that the round-off of the masses can leave
 
@@ -113,21 +113,5 @@ class GridDescent(Descent):
             "lower": self.cost,
             "upper": self.upper,
             "gap": self.upper - self.cost,
-            "critic_lipschitz": lipschitz_bound(self.whole_critic, self.real.grid.centres),
+            "critic_lipschitz": lipschitz_constant(self.whole_critic, self.real.grid.centres),
         }
-
-
-def lipschitz_bound(values, centres):
-    """A bound on the Lipschitz constant over all pairs of cells, of values that nearly have 1.
-
-    The c-transform finds the most by which f(x) - f(y) exceeds |x - y|; over the least distance of
-    two cells that is what the constant can exceed 1 by.
-
-    Examples
-    --------
-    >>> lipschitz_bound(np.array([[0.0, 1.0], [0.0, 1.5]]), [np.arange(2.0), np.arange(2.0)])
-    1.5
-    """
-    lowest, _ = c_transform(values, np.ones(values.shape, dtype=bool), centres)
-    gaps = [float(np.diff(c).min()) for c in centres if c.size > 1]
-    return 1.0 + float((values - lowest).max()) / min(gaps, default=1.0)

@@ -182,6 +182,15 @@ def log_spaced(first, ratio):
         yield step
 
 
+def oddly_spaced(first, ratio):
+    """As `log_spaced`, in odd strides: what alternates from step to step shows both its sides."""
+    yield from range(1, first + 1)
+    step = first
+    while True:
+        step += int(step * (ratio - 1.0)) | 1
+        yield step
+
+
 def record_schedule(record, cells):
     """The steps to record: "auto", "log", "all" or every so many.
 
@@ -190,7 +199,7 @@ def record_schedule(record, cells):
     """
     if record == "auto":
         dense = cells <= DENSE_CELLS
-        return _with_powers_of_two(log_spaced(100, 1.02)) if dense else log_spaced(2, 2.0)
+        return _with_powers_of_two(oddly_spaced(100, 1.02)) if dense else log_spaced(2, 2.0)
     if record == "log":
         return log_spaced(2, 2.0)
     if record == "all":

@@ -35,11 +35,56 @@ class Optimizer:
     name : str
         sgd, momentum, rmsprop or adam.
     constants : tuple of 3 floats
-        What the kernel takes: two factors of memory, and eps; 0 where the rule has none.
+        What the kernel takes: two factors of memory in [0, 1), and eps > 0; 0 where the rule has
+        none. Without them the rule's defaults.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, and constants that are none.
+
+    Examples
+    --------
+    >>> Optimizer("rmsprop")
+    Optimizer(name='rmsprop', constants=(0.99, 0.0, 1e-08))
     """
 
     name: str
-    constants: tuple = (0.0, 0.0, 0.0)
+    constants: tuple = None
+
+    def __post_init__(self):
+        found = resolve(str(self.name), OPTIMIZERS, "optimizer", "ratiogan list optimizers")
+        if self.name not in _CODES:
+            raise InputError(
+                f"Optimizer takes a name without parameters, got {str(self.name)!r}.",
+                argument="optimizer",
+                fix=f"Write optimizer({str(self.name)!r}).",
+            )
+        given = self.constants
+        if given is None:
+            given = _as_three(found.options)
+        try:
+            a, b, eps = given
+        except (TypeError, ValueError):
+            raise InputError(
+                f"constants of {self.name} must be 3 numbers, got {given!r}.",
+                argument="optimizer",
+                fix="Write optimizer(SPEC), which puts them in order.",
+            ) from None
+        for key, value in zip(found.options, _in_order(self.name, (a, b, eps)), strict=True):
+            value = check_number(key, value)
+            if key == "eps" and not value > 0:
+                raise InputError(
+                    f"eps of {self.name} must be above 0, got {value:g}.",
+                    argument="optimizer",
+                    fix="A gradient that was always 0 would give 0/0.",
+                )
+            if key != "eps" and not 0 <= value < 1:
+                raise InputError(
+                    f"{key} of {self.name} must be at least 0 and below 1, got {value:g}.",
+                    argument="optimizer",
+                )
+        object.__setattr__(self, "constants", (float(a), float(b), float(eps)))
 
     @property
     def code(self):
@@ -106,22 +151,13 @@ def optimizer(spec):
     if isinstance(spec, Optimizer):
         return spec
     found = resolve(str(spec), OPTIMIZERS, "optimizer", "ratiogan list optimizers")
-    values = {key: check_number(key, value) for key, value in found.options.items()}
-    for key, value in values.items():
-        if key == "eps" and not value > 0:
-            raise InputError(
-                f"eps of {found.name} must be above 0, got {value:g}.",
-                argument="optimizer",
-                fix="A gradient that was always 0 would give 0/0.",
-            )
-        if key != "eps" and not 0 <= value < 1:
-            raise InputError(
-                f"{key} of {found.name} must be at least 0 and below 1, got {value:g}.",
-                argument="optimizer",
-            )
-    kept = [value for key, value in values.items() if key != "eps"]
-    first, second = (*kept, 0.0, 0.0)[:2]
-    return Optimizer(found.name, (first, second, values.get("eps", 0.0)))
+    return Optimizer(found.name, _as_three(found.options))
+
+
+def _as_three(options):
+    """The constants by name as the kernel takes them."""
+    kept = [value for key, value in options.items() if key != "eps"]
+    return (*(*kept, 0.0, 0.0)[:2], options.get("eps", 0.0))
 
 
 def _in_order(name, constants):

@@ -7,6 +7,7 @@ stands beside the clipped one, so that what clipping and n_critic steps miss is 
 """
 
 import math
+import numbers
 import time
 
 import numpy as np
@@ -100,7 +101,8 @@ def wgan(
         Whether a gradient in theta is what autodiff gives, or divided by the cell's share of p_r.
     tol : float
         Stop when W1, in the unit of the axis, is below at a recorded turn. With 0 the run takes
-        `max_steps` turns.
+        `max_steps` turns. A tol that is not met is told (status ``max-steps``), and as predicted:
+        of a practical algorithm and a number of turns nothing more is promised than the bound.
     rng : None, int or Generator
     grid, domain, singular, record, snapshots, progress : optional
         As in `wglgd`.
@@ -113,6 +115,7 @@ def wgan(
         ``ceiling`` for the best weights there are, ``agreement`` (correlation of f with the exact
         critic under p_g), ``at_bound`` (share of the weights that sit at the clip), and `glgd`'s
         columns that speak of R. ``discriminator`` is f, with E_r[f] = 0 (a logit as it is).
+        ``as_predicted`` is False if a value is above its bound, or not finite; W1 may rise.
 
     Raises
     ------
@@ -124,8 +127,10 @@ def wgan(
     Notes
     -----
     What keeps W1 from 0 at the end is the noise of the minibatches, which the critic's few updates
-    do not average out: the default problem hovers at 0.014 with m = 64, at 0.005 with m = 1,024 or
-    with 25 updates, and at 4e-5 with exact expectations.
+    do not average out: the default problem on 64 cells hovers at 0.0117 +- 0.0006 with m = 64 (mean
+    of the last 12,500 turns, and its standard deviation over five seeds), at 0.0059 +- 0.001 with
+    m = 1,024 and 0.0070 +- 0.0003 with 25 updates (three seeds each), and at 4e-5 with exact
+    expectations.
 
     References
     ----------
@@ -220,7 +225,7 @@ class WGAN(loop.Solver):
                 fix="Take a p_r without empty cells, or family cells.",
             )
         self.points = points[self.support].copy()
-        self.seed = rng if isinstance(rng, int) else None
+        self.seed = int(rng) if isinstance(rng, numbers.Integral) else None
         self._rng = np.random.default_rng(rng)
         self._rng_state = self._rng.bit_generator.state
         masses = self.real.mass[self.support].copy()

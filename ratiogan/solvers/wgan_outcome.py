@@ -1,4 +1,9 @@
-"""What a WGAN run means: its status, its finding, and the predictions beside the measurements."""
+"""What a WGAN run means: its status, its finding, and the predictions beside the measurements.
+
+With the clip one thing is predicted of every turn, the bound on E_r f - E_g f: a run that breaks
+it, or that is not finite, is not as predicted. Of W1 nothing is predicted, whatever it was at the
+start: that it falls, rises, hovers or swings is told, and so is a `tol` that was not met.
+"""
 
 import math
 
@@ -10,7 +15,10 @@ from ratiogan.solvers.outcome import dropped_mass
 _ROUND_OFF = 1e-12  # by which the bound may seem to be missed, relative to clip times the range
 _MOVED = 0.01  # share of the first W1 below which a change is none
 _EXACT = 1e-6  # share of W1 below which a critic counts as exact
-_NEAR = 0.02  # W1, in units of the range of the axis, at which minibatch noise may raise it
+_SWING = 2.0  # factor between the least and the most W1 from which a smooth curve is a swing
+_SMOOTH = 0.25  # von Neumann's ratio below which it is smooth: 1 for independent noise
+_AWAY = 3.0  # by what factor W1 may be above its mean of the last quarter and hover there
+_ERRORS = 3.0  # standard errors by which W1 must have fallen within the last quarter to fall still
 
 
 def outcome(solver, run, trace):
@@ -36,9 +44,62 @@ def hover(trace):
     >>> round(float(level), 3), int(arrived)
     (0.133, 30)
     """
-    late = trace.step >= 0.75 * trace.step[-1]
-    level = float(np.mean(trace.cost[late]))
+    level = float(np.mean(trace.cost[_late(trace)]))
     return level, int(trace.step[np.argmax(trace.cost <= level)])
+
+
+def falls(trace):
+    """Whether W1 still falls: in the last quarter, and to where it has not been before.
+
+    Examples
+    --------
+    >>> from ratiogan.trace import Trace
+    >>> steps = list(range(33))
+    >>> falls(Trace(step=steps, cost=[1.0 - 0.01 * k for k in steps]))
+    True
+    >>> falls(Trace(step=steps, cost=[1.0, *([0.1, 0.2] * 16)]))
+    False
+    """
+    late = trace.cost[_late(trace)]
+    if late.size < 2:
+        return bool(trace.cost[-1] < trace.cost[0])
+    one, two = late[: late.size // 2], late[late.size // 2 :]
+    error = math.sqrt(np.var(one) / one.size + np.var(two) / two.size)
+    earlier = trace.cost[~_late(trace)].min(initial=math.inf)
+    lower = np.mean(one) - np.mean(two) > _ERRORS * error
+    return bool(lower and np.mean(two) < earlier)
+
+
+def between(trace, arrived):
+    """The least and the most W1 of the recorded turns from `arrived` on."""
+    seen = trace.cost[trace.step >= arrived]
+    return float(seen.min()), float(seen.max())
+
+
+def swings(trace):
+    """Whether W1 has no level: from where it first was as low, it moves far, and not as noise does.
+
+    Examples
+    --------
+    >>> from ratiogan.trace import Trace
+    >>> wave = [1.0, *(0.5 + 0.3 * np.cos(np.arange(200) / 20))]
+    >>> swings(Trace(step=list(range(201)), cost=wave))
+    True
+    >>> swings(Trace(step=list(range(201)), cost=[1.0, *([0.1, 0.2] * 100)]))
+    False
+    """
+    level, arrived = hover(trace)
+    cost = trace.cost[trace.step >= arrived]
+    if trace.cost[_late(trace)].max() > _AWAY * level:
+        return True
+    if cost.size < 3 or cost.max() <= _SWING * cost.min():
+        return False
+    return bool(np.mean(np.diff(cost) ** 2) < _SMOOTH * 2.0 * np.var(cost))
+
+
+def _late(trace):
+    """Which recorded turns are in the last quarter."""
+    return trace.step >= 0.75 * trace.step[-1]
 
 
 def missed(trace, half_at_bound, arrived):
@@ -71,28 +132,43 @@ def _verdict(solver, run, trace):
         text = f"CONVERGED in {many}: W1 = {cost:.1e}, below tol {solver.tol:.0e}."
         return Status.CONVERGED, kept, text
     level, arrived = hover(trace)
-    span = float(solver.points[-1] - solver.points[0])
-    rose = level > (1.0 + _MOVED) * first
     if solver.alpha_gen == 0:
         text = f"The generator stays, as asked: W1 = {first:.4g} in {many}."
-    elif rose:
+    elif np.all(np.abs(trace.cost - first) <= _MOVED * first):
+        text = f"W1 STAYED within 1% of {first:.4g} in {many}: {_why_it_stays(solver)}."
+    elif level > (1.0 + _MOVED) * first:
         text = f"W1 ROSE from {first:.3g} to {level:.3g}, its mean over the last quarter of {many}."
-    elif level >= (1.0 - _MOVED) * first:
-        text = f"W1 STAYED at {level:.4g} in {many}: {_why_it_stays(solver)}."
-    elif arrived < 0.75 * n:
-        text = (
-            f"W1 FELL from {first:.3g} to {level:.2g} ({100 * level / first:.2g}%) by turn "
-            f"{arrived}, and hovers there until turn {n}: {_what_keeps_it(solver)} get no nearer."
-        )
-    else:
+    elif falls(trace):
         text = f"W1 FELL from {first:.3g} to {cost:.3g} in {many}{_way_to_go(solver, n)}."
+    else:
+        text = _where_it_is(solver, trace)
     text += _about_the_critic(solver, trace, arrived)
     if not kept:
         text += " E_r f - E_g f was ABOVE the bound that clipping sets."
-    as_predicted = kept and not (rose and first > _NEAR * span)
     if solver.tol == 0:
-        return Status.CONVERGING, as_predicted, text
-    return Status.MAX_STEPS, as_predicted, f"NOT BELOW tol {solver.tol:.0e}: {text}"
+        return Status.CONVERGING, kept, text
+    return Status.MAX_STEPS, kept, f"NOT BELOW tol {solver.tol:.0e}: {text}"
+
+
+def _where_it_is(solver, trace):
+    """In words, where a W1 that falls no longer is: at a level, or between two."""
+    n, first = int(trace.step[-1]), trace.cost[0]
+    level, arrived = hover(trace)
+    low, high = between(trace, arrived)
+    if swings(trace):
+        least = int(np.argmin(trace.cost))
+        return (
+            f"W1 SWINGS between {low:.2g} and {high:.2g} ({_percent(low / first)} and "
+            f"{_percent(high / first)} of the first) from turn {arrived} to turn {n}, at its least "
+            f"{trace.cost[least]:.2g} at turn {trace.step[least]}."
+        )
+    text = (
+        f"W1 FELL from {first:.3g} to {level:.2g} ({_percent(level / first)}) by turn {arrived}, "
+        f"and hovers there until turn {n}, between {low:.2g} and {high:.2g}"
+    )
+    if solver.clip is not None and solver.batch is not None:
+        text += f": minibatches of {solver.batch} get no nearer"
+    return f"{text}."
 
 
 def _about_the_critic(solver, trace, arrived):
@@ -111,10 +187,6 @@ def _percent(share):
     return f"{100 * share:.2g}%"
 
 
-def _what_keeps_it(solver):
-    return "steps of one size" if solver.batch is None else f"minibatches of {solver.batch}"
-
-
 def _why_it_stays(solver):
     if solver.rule.name in ("sgd", "momentum"):
         return f"{solver.rule.name} moves weights by the learning rate times a small gradient"
@@ -123,9 +195,7 @@ def _why_it_stays(solver):
 
 def _way_to_go(solver, n):
     turns = _turns_to_go(solver)
-    if not math.isfinite(turns):
-        return ""
-    if turns < n:
+    if turns < n or not math.isfinite(turns):
         return ", and still falls"
     return f": at about {solver.alpha_gen:g} per step the whole way takes {turns:.0f}"
 
@@ -167,7 +237,7 @@ def _predictions(solver, trace):
         level, arrived = hover(trace)
         shift = solver.family == "shift"
         far = "|E_r y - E_g y|/alpha_gen" if shift else "range(log R0)/(2 alpha_gen)"
-        there = 0 < arrived < 0.75 * trace.step[-1] and level < trace.cost[0]
+        there = arrived > 0 and level < trace.cost[0] and not falls(trace)
         rows.append(
             Prediction(
                 f"turns until W1 hovers, about {far}",

@@ -26,6 +26,18 @@ _CHECKED = {
 }
 
 
+def hidden(grid):
+    """How much of W1 the round-off of masses that sum to 1 can hide, in the unit of the axes.
+
+    Examples
+    --------
+    >>> from ratiogan.grid import Grid
+    >>> hidden(Grid.regular(4, 0.0, 1.0)) * 2**50
+    0.75
+    """
+    return 2.0**-50 * sum(float(c[-1] - c[0]) for c in grid.centres)
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Wasserstein:
     """W1 between two distributions: what `wasserstein` returns.
@@ -105,7 +117,7 @@ class Wasserstein:
     @property
     def is_exact(self):
         """Whether both ends agree to round-off."""
-        return self.relative_gap <= EXACT
+        return self.relative_gap <= EXACT and hidden(self.grid) <= RESOLVED * self.upper
 
     @property
     def gradient(self):
@@ -199,6 +211,11 @@ class Wasserstein:
         """One sentence with the number."""
         if self.upper == 0:
             return "W1 = 0 exactly: p_g = p_r in every cell."
+        if self.upper <= hidden(self.grid):
+            return (
+                f"W1 = 0 to round-off: at most {scientific(self.upper)}, which the last bits of "
+                "the masses can hide."
+            )
         if self.is_exact:
             agree = max(self.relative_gap, 1e-15)
             sides = f"primal = dual to 1e-{math.floor(-math.log10(agree) + 1e-9)}"
@@ -208,6 +225,11 @@ class Wasserstein:
             return (
                 f"W1 is in {ends} (relative gap {gap} <= tol): a proof, both ends are feasible "
                 "points."
+            )
+        if hidden(self.grid) > max(self.tol, RESOLVED) * self.upper:
+            return (
+                f"W1 is about {significant(self.value, 3)}, of which round-off of the masses alone "
+                f"can hide {scientific(hidden(self.grid))}: tol {self.tol:g} cannot be proved."
             )
         steps = f"{self.n_steps} step{'' if self.n_steps == 1 else 's'}"
         return (
@@ -220,7 +242,7 @@ class Wasserstein:
             return "all that double precision can prove here."
         if self.n_steps < self.max_steps:
             return "no further step makes it narrower."
-        return f"try --max-steps {_nice(5 * self.max_steps)}."
+        return f"try --max-steps {_nice(max(5 * self.max_steps, 100))}."
 
     @property
     def sign_changes(self):

@@ -17,13 +17,14 @@ from ratiogan.errors import check_integer, check_positive
 from ratiogan.transport.beckmann import BeckmannIteration
 from ratiogan.transport.bounds import upper_bound
 from ratiogan.transport.c_transform import c_transform, lipschitz
-from ratiogan.transport.flows import no_flow
-from ratiogan.transport.paths import plan_of_flow
+from ratiogan.transport.paths import line_plan, margins_off, plan_cost, plan_of_flow
 from ratiogan.transport.polish import polish
 from ratiogan.transport.problem import GridTransport, Plan, Problem, check_memory, checked
+from ratiogan.transport.simplex import NetworkSimplex
 
 _COARSE_STEPS = 40  # on every coarser grid
 _FIRST_LOOK = 30  # steps before the first look at the bounds
+_PAIRS = 16  # of atoms, per cell: so many are solved at once, sooner than a grid is
 _DOUBLINGS = 3  # of the steps: worth it where, at the present pace, so many would do
 _WARM_STEPS, _MOST_WARM_STEPS = 12, 240  # of a critic that follows its p_g
 _BYTES = {1: 700, 2: 1_100, 3: 2_500}  # of memory per cell by number of axes, by measurement
@@ -47,7 +48,8 @@ def euclidean(gen_mass, real_mass, edges, *, tol=1e-3, max_steps=2000, plan=Fals
         For each axis its ascending cell edges, one more than cells; even or not.
     tol : float
         Stop when (upper - lower) / upper <= tol. Where the gap is the round-off of the masses
-        themselves (2^-50 of the mass times the width of the grid) steps end too.
+        themselves (2^-50 of the mass times the width of the grid) steps end too; a `tol` below
+        it is never reached.
     max_steps : int
         Most steps on the grid itself; a round of the network simplex counts as one.
     plan : bool
@@ -96,14 +98,14 @@ def euclidean(gen_mass, real_mass, edges, *, tol=1e-3, max_steps=2000, plan=Fals
     floor = 2.0**-50 * real.sum() * problem.width / problem.mass
     search = _Search(problem, tol, floor, max_steps)
     search.run()
-    unit = problem.unit
+    unit, moved = problem.unit, problem.plan(search.plan)
     return GridTransport(
         lower=search.lower * unit,
         upper=search.upper * unit,
         critic=problem.critic(whole_critic(search.potential, problem), real),
         flow=None,
-        plan=problem.plan(search.plan) if plan else None,
-        residual=_residual(search.plan, problem.b) * problem.mass,
+        plan=moved if plan else None,
+        residual=float(np.abs(margins_off(moved, real - gen)).max()),
         n_steps=search.steps,
         reached=search.reached,
         history=np.array(search.history) * [1.0, unit, unit],
@@ -121,7 +123,8 @@ class _Search:
 
     @property
     def reached(self):
-        return self.upper - self.lower <= self.tol * self.upper
+        met = max(self.upper - self.lower, self.floor) <= self.tol * self.upper
+        return met or self.upper <= self.floor
 
     @property
     def over(self):
@@ -135,16 +138,21 @@ class _Search:
         lower = float(np.dot(problem.b.ravel(), potential.ravel()))
         if lower > self.lower:
             self.lower, self.potential = lower, potential
-        upper = plan_cost(plan, problem.centres)
+        upper = plan_cost(plan, problem.b, problem.centres)
         if upper < self.upper:
             self.upper, self.plan = upper, plan
-        self.lower = min(max(self.lower, 0.0), self.upper)  # beyond it by round-off only
+        # Where round-off has them cross, the interval is from the one to the other.
+        self.lower, self.upper = sorted((max(self.lower, 0.0), self.upper))
         self.history.append((self.steps, self.lower, self.upper))
 
     def run(self):
         problem = self.problem
         if len(problem.axes) == 1:
             self.offer(*_line(problem))
+            return
+        pairs = np.count_nonzero(problem.b < 0.0) * np.count_nonzero(problem.b > 0.0)
+        if pairs <= _PAIRS * problem.b.size:
+            self.offer(*_by_atoms(problem))
             return
         state = _from_coarse_grids(problem)
         look, gap = _FIRST_LOOK, np.inf
@@ -174,7 +182,28 @@ class _Search:
             self.lower, self.potential = found.lower, found.potential
         if found.upper < self.upper:
             self.upper, self.plan = found.upper, found.plan
-        self.lower = min(self.lower, self.upper)
+        self.lower, self.upper = sorted((self.lower, self.upper))
+
+
+def _by_atoms(problem):
+    """Few atoms: potential and plan of the network simplex on all pairs of them."""
+    b = problem.b.ravel()
+    surplus, deficit = np.flatnonzero(b < 0.0), np.flatnonzero(b > 0.0)
+    places = [
+        c[k]
+        for c, k in zip(
+            problem.centres, np.unravel_index(range(b.size), problem.shape), strict=True
+        )
+    ]
+    away = np.sqrt(sum((x[surplus][:, None] - x[deficit]) ** 2 for x in places))
+    cells = np.concatenate([surplus, deficit])
+    start, end = np.indices(away.shape).reshape(2, -1)
+    simplex = NetworkSimplex(-b[cells], 2.0 * problem.width)
+    simplex.add(start, end + surplus.size, away.ravel())
+    origin, destination, amount = simplex.solve().flow()
+    potential = np.zeros(problem.shape)
+    potential.ravel()[cells] = simplex.potential
+    return potential, Plan(cells[origin], cells[destination], amount * simplex.unit)
 
 
 class WarmCritic:
@@ -236,7 +265,7 @@ class WarmCritic:
         if self.problem is None:
             return 0.0
         plan = plan_of(self.state.edge_flow(), self.problem)
-        return plan_cost(plan, self.problem.centres) * self.problem.unit
+        return plan_cost(plan, self.problem.b, self.problem.centres) * self.problem.unit
 
 
 def _from_coarse_grids(problem):
@@ -254,31 +283,14 @@ def whole_critic(potential, problem):
 
 def plan_of(flow, problem):
     """The plan of a flow between neighbours, whose divergence is made exact first."""
-    _, flow, _ = upper_bound(flow, problem)
+    _, flow = upper_bound(flow, problem)
     return Plan(*plan_of_flow(flow, problem.b, problem.centres))
 
 
-def plan_cost(plan, centres):
-    """sum of mass times distance."""
-    shape = [c.size for c in centres]
-    start, end = (np.unravel_index(cells, shape) for cells in (plan.origin, plan.destination))
-    away = sum((c[i] - c[j]) ** 2 for c, i, j in zip(centres, start, end, strict=True))
-    return float(np.dot(plan.mass, np.sqrt(away)))
-
-
-def _residual(plan, b):
-    """The largest mass by which a margin of the plan is off."""
-    brought = np.bincount(plan.destination, plan.mass, b.size)
-    taken = np.bincount(plan.origin, plan.mass, b.size)
-    return float(np.abs(brought - taken - b.ravel()).max())
-
-
 def _line(problem):
-    """On one axis there is but one flow, and its signs are the slopes of the potential."""
-    flow = no_flow(problem.shape, np.float64)
-    ahead = -np.cumsum(problem.b)
-    ahead[-1] = 0.0
-    flow[2][...] = ahead
+    """On one axis mass is moved in order, and the signs of its flow are the potential's slopes."""
+    plan = line_plan(problem.b.ravel())
     potential = np.zeros(problem.shape)
-    potential[0, 0, 1:] = np.cumsum(np.sign(ahead[:-1]) * np.diff(problem.centres[2]))
-    return potential, Plan(*plan_of_flow(flow, problem.b, problem.centres))
+    ahead = -np.cumsum(problem.b)[:-1]
+    potential[0, 0, 1:] = np.cumsum(np.sign(ahead) * np.diff(problem.centres[2]))
+    return potential, plan

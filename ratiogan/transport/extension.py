@@ -54,6 +54,9 @@ def extend(values, centres, points, metric="euclidean"):
         )
     if not np.isfinite(points).all():
         raise InputError("points must be finite.", argument="points")
+    unit = _unit(centres)
+    values, points = values / unit, points / unit
+    centres = [np.asarray(c, dtype=float) / unit for c in centres]
     extra = 3 - values.ndim
     cells = np.ascontiguousarray(values.reshape((1,) * extra + values.shape))
     axes = [np.zeros(1)] * extra + [np.array(c, dtype=float) for c in centres]
@@ -68,7 +71,13 @@ def extend(values, centres, points, metric="euclidean"):
         for a, index in enumerate(starts):
             start[:, extra + a] = index[chunk]
         _extend(cells, least, *axes, x, start, metric == "manhattan", found[chunk])
-    return found
+    return found * unit
+
+
+def _unit(centres):
+    """The mean distance of neighbours: in it squares neither overflow nor vanish."""
+    gaps = [np.diff(np.asarray(c, dtype=float)) for c in centres]
+    return float(np.concatenate(gaps).mean()) if sum(g.size for g in gaps) else 1.0
 
 
 def nearest(centres, x):
@@ -148,6 +157,8 @@ def lipschitz_constant(values, centres, metric="euclidean"):
     """
     values = np.ascontiguousarray(values, dtype=float)
     axes = [np.array(c, dtype=float) for c in centres]
+    unit = _unit(axes)
+    values, axes = values / unit, [(c - c[0]) / unit for c in axes]
     if metric == "manhattan" or values.ndim == 1:
         slopes = [
             np.abs(np.diff(values, axis=a)).max(axis=tuple(b for b in range(values.ndim) if b != a))

@@ -15,6 +15,28 @@ def no_flow(shape, dtype):
     return [np.zeros(shape if n > 1 else (1, 1, 1), dtype) for n in shape]
 
 
+def entering(flows):
+    """What enters each cell of a grid less what leaves it.
+
+    Parameters
+    ----------
+    flows : tuple of arrays
+        One per axis of the grid: the mass that crosses from a cell to the next along it, one
+        entry less on this axis.
+
+    Examples
+    --------
+    >>> entering((np.array([[0.0, 0.5]]), np.array([[0.5], [0.0]])))
+    array([[-0.5,  0. ],
+           [ 0. ,  0.5]])
+    """
+    total = 0.0
+    for axis, along in enumerate(flows):
+        ends = [(0, 0)] * along.ndim
+        total = total - np.diff(np.pad(along, [*ends[:axis], (1, 1), *ends[axis + 1 :]]), axis=axis)
+    return total
+
+
 def refined_flow(part, axis, shape):
     """The flow along one axis on a finer grid.
 

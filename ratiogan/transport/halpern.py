@@ -144,7 +144,7 @@ class Iteration:
 
     def _straighten(self):
         """Cut the detours off the flow and start anew from it; the potential stays."""
-        upper, flow, _ = upper_bound(self.flow(), self.problem)
+        upper, flow = upper_bound(self.flow(), self.problem)
         straight = straightened(flow, self.problem.b)
         saved = upper - cost(*straight, np.zeros(self.problem.shape), *self.problem.gaps)
         for s, part in zip(self.s, straight, strict=True):

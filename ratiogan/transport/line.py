@@ -50,10 +50,14 @@ class LineTransport:
         return abs(self.value - self.dual)
 
     @cached_property
+    def signs(self):
+        """-sign F (N - 1,): the critic's slopes from centre to centre, without round-off."""
+        return 0.0 - np.sign(_ahead(self._real, self._gen))
+
+    @cached_property
     def sign_changes(self):
         """How often the slope of the critic changes its sign, as F does, from cell to cell."""
-        signs = np.sign(_ahead(self._real, self._gen))
-        signs = signs[signs != 0]
+        signs = self.signs[self.signs != 0]
         return int(np.count_nonzero(signs[1:] != signs[:-1]))
 
 

@@ -17,15 +17,18 @@ import numpy as np
 from ratiogan.errors import check_integer, check_positive
 from ratiogan.transport.atoms import few, transport_atoms
 from ratiogan.transport.bounds import lower_bound, upper_bound
-from ratiogan.transport.flows import no_flow, route
+from ratiogan.transport.flows import entering, no_flow, route
 from ratiogan.transport.halpern import Iteration
 from ratiogan.transport.problem import GridTransport, Problem, check_memory, checked
+from ratiogan.transport.simplex import NetworkSimplex
 
 _SINGLE = 3e-5  # the relative gap that steps in float32 still reach, with something to spare
 _COARSE_TOL, _COARSE_STEPS = 5e-4, 100
 # Where a coarse grid is still so far from its end, it pays to go on there: steps are cheaper.
 _HARD, _HARD_STEPS = 5e-3, 200
 _BYTES = 200  # of memory that a cell needs at most, in float64 and three axes
+_SIMPLEX_UP_TO = 1 << 14  # cells: a third of a second
+_BEFORE_SIMPLEX = 60  # steps
 _FIRST_LOOK = 5  # steps before the first look at the bounds
 
 
@@ -104,13 +107,14 @@ def manhattan(gen_mass, real_mass, edges, *, tol=1e-3, max_steps=2000, flow=Fals
         return GridTransport.nothing(real.shape, flow=flow)
     floor = 2.0**-50 * real.sum() * problem.width / problem.mass
     solved = _solve(problem, tol, floor, max_steps)
+    flows = problem.flow(solved.flow)
     return GridTransport(
         lower=solved.lower * problem.unit,
         upper=solved.upper * problem.unit,
         critic=problem.critic(solved.potential, real),
-        flow=problem.flow(solved.flow) if flow else None,
+        flow=flows if flow else None,
         plan=None,
-        residual=solved.residual * problem.mass,
+        residual=float(np.abs(entering(flows) - (real - gen)).max()),
         n_steps=solved.steps,
         reached=solved.reached,
         history=np.array(solved.history) * [1.0, problem.unit, problem.unit],
@@ -125,7 +129,6 @@ class _Solved:
     upper: float
     potential: np.ndarray
     flow: list
-    residual: float
     steps: int
     reached: bool
     history: list
@@ -143,16 +146,16 @@ def _solve(problem, tol, floor, max_steps):
             return _descend(problem, tol, floor, max_steps)
         flow, potential = _by_atoms(problem, np.argwhere(sources), np.argwhere(sinks))
     lower, potential = lower_bound(potential, problem)
-    upper, flow, residual = upper_bound(flow, problem)
-    return _bounded(lower, upper, potential, flow, residual, 0, tol, floor, [])
+    upper, flow = upper_bound(flow, problem)
+    return _bounded(lower, upper, potential, flow, 0, tol, floor, [])
 
 
-def _bounded(lower, upper, potential, flow, residual, steps, tol, floor, history):
-    lower = min(max(lower, 0.0), upper)  # beyond it by round-off only
-    # Where all that is moved is round-off, no part of it can be told.
-    reached = upper - lower <= tol * upper or upper <= floor
+def _bounded(lower, upper, potential, flow, steps, tol, floor, history):
+    # Where round-off has them cross, the interval is from the one to the other.
+    lower, upper = sorted((max(lower, 0.0), upper))
+    reached = max(upper - lower, floor) <= tol * upper or upper <= floor
     history = [*history[:-1], (steps, lower, upper)]
-    return _Solved(lower, upper, potential, flow, residual, steps, reached, history)
+    return _Solved(lower, upper, potential, flow, steps, reached, history)
 
 
 def _line(problem):
@@ -191,15 +194,49 @@ def _descend(problem, tol, floor, max_steps):
         if state.upper - state.lower > _HARD * state.upper:
             state.run(max(tol, _COARSE_TOL), 0.0, _HARD_STEPS, first_look=0)
     state = Iteration.warm(problem, np.float32, state)
-    # Where float32 stalls, float64 still has half of the steps.
-    share = max_steps if tol >= _SINGLE else (max_steps + 1) // 2
+    small = problem.b.size <= _SIMPLEX_UP_TO
+    # What float32 cannot reach, and what takes long, is for the simplex where that is quick.
+    share = min(max_steps, _BEFORE_SIMPLEX) if small else max_steps
+    if not small and tol < _SINGLE:
+        share = (max_steps + 1) // 2  # float64 has the other half
+    target = max(tol, _SINGLE)
     while True:
-        state.run(tol if tol >= _SINGLE else _SINGLE, floor, share, _FIRST_LOOK)
-        flow = state.flow()
-        upper, flow, residual = upper_bound(flow, problem)
+        state.run(target, floor, share, _FIRST_LOOK)
+        upper, flow = upper_bound(state.flow(), problem)
         solved = _bounded(
-            state.lower, upper, state.best, flow, residual, state.steps, tol, floor, state.history
+            state.lower, upper, state.best, flow, state.steps, tol, floor, state.history
         )
         if solved.reached or solved.upper - solved.lower <= floor or state.steps >= max_steps:
             return solved
-        state, share = state.in_double(), max_steps
+        if small:
+            return _by_simplex(problem, solved, tol, floor)
+        state, share, target = state.in_double(), max_steps, tol
+
+
+def _by_simplex(problem, solved, tol, floor):
+    """The optimum by the network simplex on the edges of the grid; it counts as one step."""
+    cells = np.arange(problem.b.size).reshape(problem.shape)
+    tails, heads, lengths = [], [], []
+    for axis, gap in enumerate(problem.gaps):
+        tails.append(cells.take(range(gap.size - 1), axis).ravel())
+        heads.append(cells.take(range(1, gap.size), axis).ravel())
+        along = [-1 if a == axis else 1 for a in range(3)]
+        lengths.append(np.broadcast_to(gap[:-1].reshape(along), problem.shape_less(axis)).ravel())
+    ends, onto, away = (np.concatenate(parts) for parts in (tails, heads, lengths))
+    simplex = NetworkSimplex(-problem.b.ravel(), 2.0 * problem.width, solved.potential.ravel())
+    simplex.add(np.append(ends, onto), np.append(onto, ends), np.append(away, away))
+    tail, head, amount = simplex.solve().flow()
+    flow = no_flow(problem.shape, np.float64)
+    for axis, part in enumerate(flow):
+        step = problem.b.strides[axis] // problem.b.itemsize
+        for start, end, sign in ((tail, head, 1.0), (head, tail, -1.0)):
+            here = end - start == step if problem.shape[axis] > 1 else np.zeros(end.size, bool)
+            np.add.at(part.reshape(-1), start[here], sign * simplex.unit * amount[here])
+    lower, potential = lower_bound(simplex.potential.reshape(problem.shape), problem)
+    upper, flow = upper_bound(flow, problem)
+    if lower < solved.lower:
+        lower, potential = solved.lower, solved.potential
+    if upper > solved.upper:
+        upper, flow = solved.upper, solved.flow
+    history = [*solved.history, ()]
+    return _bounded(lower, upper, potential, flow, solved.steps + 1, tol, floor, history)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ratiogan._jit import apart, kernel
+from ratiogan.transport.problem import Plan
 
 # Packets in a cell before they are bundled; in three dimensions they lie beside each other in a
 # plane, so that any order parts neighbours.
@@ -73,6 +74,64 @@ def plan_of_flow(flow, b, centres):
         flows, strides, order, b.ravel(), places, _MOST_2D if len(used) == 2 else _MOST_3D
     )
     return merged(origin, destination, mass, b.size)
+
+
+def plan_cost(plan, b, centres, order=2):
+    """What the plan costs, and what it would to make its margins exact: an upper bound on W1.
+
+    Parameters
+    ----------
+    plan : Plan
+    b : array
+        p_r - p_g: what the margins of the plan should be.
+    centres : sequence of arrays
+    order : {1, 2}
+        Of the norm: Manhattan or Euclidean distances.
+
+    Returns
+    -------
+    float
+        sum of mass times distance, and half the mass by which margins are off times the width.
+    """
+    shape = [c.size for c in centres]
+    start, end = (np.unravel_index(cells, shape) for cells in (plan.origin, plan.destination))
+    steps = [np.abs(c[i] - c[j]) for c, i, j in zip(centres, start, end, strict=True)]
+    cost = float(np.dot(plan.mass, np.linalg.norm(steps, ord=order, axis=0)))
+    width = np.linalg.norm([c[-1] - c[0] for c in centres], ord=order)
+    return cost + 0.5 * float(np.abs(margins_off(plan, b)).sum() * width)
+
+
+def margins_off(plan, b):
+    """By how much the margins of a plan differ from b, cell by cell of the flattened grid."""
+    brought = np.bincount(plan.destination, plan.mass, b.size)
+    taken = np.bincount(plan.origin, plan.mass, b.size)
+    return brought - taken - b.ravel()
+
+
+def line_plan(b):
+    """The cheapest plan on the line: surplus and deficit, each from the left.
+
+    Parameters
+    ----------
+    b : array (N,)
+        p_r - p_g, with sum 0 to round-off.
+
+    Examples
+    --------
+    >>> moved = line_plan(np.array([0.5, 0.0, -0.5]))
+    >>> moved.origin, moved.destination, moved.mass
+    (array([2]), array([0]), array([0.5]))
+    """
+    surplus, deficit = np.flatnonzero(b < 0), np.flatnonzero(b > 0)
+    if not (surplus.size and deficit.size):
+        return Plan(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    out, into = np.cumsum(-b[surplus]), np.cumsum(b[deficit])
+    # The last bits by which the sums differ belong to the last cells.
+    out[-1] = into[-1] = max(out[-1], into[-1])
+    ends = np.unique(np.concatenate([out, into]))
+    moved = np.diff(ends, prepend=0.0)
+    origin = surplus[np.searchsorted(out, ends)]
+    return Plan(origin, deficit[np.searchsorted(into, ends)], moved)
 
 
 def merged(origin, destination, mass, cells):

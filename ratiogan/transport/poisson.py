@@ -123,13 +123,14 @@ def _elimination(shape, dtype, weights):
     ]
     modes = np.add.outer(*waves).ravel()
     factors = np.empty((first, modes.size), dtype)
-    last = np.zeros(modes.size)
+    # By how much a pivot is above 1, without the subtraction that would lose small modes.
+    over = np.zeros(modes.size)
     for i in range(first):
-        pivot = modes + ((i > 0) + (i < first - 1)) - last
+        over = modes + over / (1.0 + over)
+        pivot = 1.0 + over if i < first - 1 else over
         if i == first - 1:
             pivot[0] = np.inf
-        last = 1.0 / pivot
-        factors[i] = last
+        factors[i] = 1.0 / pivot
     return factors
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ratiogan._jit import kernel
 from ratiogan.errors import check_positive
 from ratiogan.transport.c_transform import c_transform, lipschitz, near_pairs
+from ratiogan.transport.paths import merged, plan_cost
 from ratiogan.transport.problem import Plan
 from ratiogan.transport.simplex import NetworkSimplex
 
@@ -139,7 +140,7 @@ def polish(b, centres, potential, plan=None, *, tol, floor=None, max_rounds=_MOS
             break
     whole = c_transform(rounds.best, b < 0.0, centres)[0]
     return Polished(
-        lower=min(rounds.lower, rounds.upper),  # beyond it by round-off only
+        lower=rounds.lower,
         upper=rounds.upper,
         potential=whole,
         plan=rounds.plan,
@@ -204,7 +205,7 @@ class _Rounds:
         simplex.solve()
         if simplex.unserved == 0.0:
             plan = self.straight_plan()
-            cost = float(np.dot(plan.mass, self.distance(plan.origin, plan.destination)))
+            cost = plan_cost(plan, self.b, self.centres)
             if cost < self.upper:
                 self.upper, self.plan = cost, plan
         if self.close(tol, floor):
@@ -279,9 +280,8 @@ class _Rounds:
         n = _paths(units.copy(), first, head[order], amount[order], *plan)
         ends = self.cells[plan[0][:n]]
         # Parcels that split on the way may have met again.
-        key, place = np.unique(ends[:, 0] * self.b.size + ends[:, 1], return_inverse=True)
-        mass = np.bincount(place, plan[1][:n], key.size) * simplex.unit
-        return Plan(*np.divmod(key, self.b.size), mass)
+        mass = plan[1][:n] * simplex.unit
+        return Plan(*merged(ends[:, 0], ends[:, 1], mass, self.b.size))
 
 
 # --- kernel --------------------------------------------------------------------------------------

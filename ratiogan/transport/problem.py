@@ -15,6 +15,7 @@ from ratiogan.errors import InputError
 from ratiogan.grid import available_memory
 
 _ROUND_OFF = 1e-9  # how far the sums of two masses may differ, relative to them
+_SMALLEST = 1e-290  # costs below lose digits as denormal numbers
 _COARSEST = 8  # cells on the longest axis
 
 
@@ -64,7 +65,9 @@ class GridTransport:
     n_steps : int
         On the grid itself; 0 where the problem was small enough to be solved at once.
     reached : bool
-        Whether the relative gap met `tol`. The interval holds in any case.
+        Whether the relative gap met `tol`, and round-off of the masses (2^-50 of them times the
+        width of the grid) hides no more; or all of W1 is no more than that. The interval holds in
+        any case.
     history : array (n, 3)
         Step, lower and upper bound at every look at them on the grid itself: the last row is the
         result, the rows before it are exact to the precision of the steps only.
@@ -165,7 +168,19 @@ def checked(gen_mass, real_mass, edges):
     for along in edges:
         if not (np.all(np.diff(along) > 0.0) and np.all(np.isfinite(along))):
             raise InputError("edges must ascend and be finite.", argument="edges")
+        if not np.all(np.diff(middles(along)) > 0.0):
+            raise InputError(
+                f"cells near {along[0]:g} are too narrow for double precision: their centres "
+                "coincide.",
+                argument="edges",
+                fix="Move the origin into the domain.",
+            )
     return gen, real, edges
+
+
+def middles(edges):
+    """The centres of cells, also where the sum of two edges would overflow."""
+    return 0.5 * edges[:-1] + 0.5 * edges[1:]
 
 
 def check_memory(shape, per_cell):
@@ -243,7 +258,7 @@ class Problem:
         if not difference.any():
             return None
         box = _box(difference) if crop else tuple(slice(0, n) for n in difference.shape)
-        centres = [0.5 * (e[:-1] + e[1:])[cut] for e, cut in zip(edges, box, strict=True)]
+        centres = [middles(e)[cut] for e, cut in zip(edges, box, strict=True)]
         difference = difference[box]
         axes = tuple(a for a, n in enumerate(difference.shape) if n > 1)
         shape, points = [1, 1, 1], [np.zeros(1)] * 3
@@ -252,12 +267,22 @@ class Problem:
             shape[place] = difference.shape[axis]
             points[place] = (centres[axis] - centres[axis][0]) / length
         mass = 0.5 * float(np.abs(difference).sum())
+        if not _SMALLEST < mass * length < math.inf:
+            raise InputError(
+                f"mass times length is about {mass * length:.3g}, beyond double precision.",
+                argument="edges",
+                fix="Divide the masses by their sum, or take another unit of length.",
+            )
         b = np.ascontiguousarray(difference.reshape(shape)) / mass
         return cls(b, points, axes, mass, length, box, real.shape)
 
     @property
     def shape(self):
         return self.b.shape
+
+    def shape_less(self, axis):
+        """The shape of the edges along an axis."""
+        return tuple(n - (a == axis) for a, n in enumerate(self.shape))
 
     @cached_property
     def gaps(self):
@@ -307,7 +332,7 @@ class Problem:
         around = [(cut.start, n - cut.stop) for cut, n in zip(self.box, self.outer, strict=True)]
         critic = np.pad(inside, around, mode="edge")
         critic *= self.length
-        critic -= (real * critic).sum() / real.sum()
+        critic -= (real / real.sum() * critic).sum()
         return critic
 
     def flow(self, flows):
