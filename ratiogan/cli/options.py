@@ -497,8 +497,8 @@ OPTIONS = {
         "INT",
         type=Whole(100),
         default=2000,
-        help="Bootstrap and permutation replicates; Wasserstein-1 of two and three columns always has"
-        " 99. Default: 2000.",
+        help="Bootstrap and permutation replicates; Wasserstein-1 of two and three columns always"
+        " has 99. Default: 2000.",
     ),
     "max": _option(
         "Algorithm",
