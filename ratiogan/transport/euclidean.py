@@ -25,6 +25,7 @@ from ratiogan.transport.simplex import NetworkSimplex
 _COARSE_STEPS = 40  # on every coarser grid
 _FIRST_LOOK = 30  # steps before the first look at the bounds
 _PAIRS = 16  # of atoms, per cell: so many are solved at once, sooner than a grid is
+_MOST_PAIRS = 1 << 20  # some 100 MB
 _DOUBLINGS = 3  # of the steps: worth it where, at the present pace, so many would do
 _WARM_STEPS, _MOST_WARM_STEPS = 12, 240  # of a critic that follows its p_g
 _BYTES = {1: 700, 2: 1_100, 3: 2_500}  # of memory per cell by number of axes, by measurement
@@ -151,7 +152,7 @@ class _Search:
             self.offer(*_line(problem))
             return
         pairs = np.count_nonzero(problem.b < 0.0) * np.count_nonzero(problem.b > 0.0)
-        if pairs <= _PAIRS * problem.b.size:
+        if pairs <= min(_PAIRS * problem.b.size, _MOST_PAIRS):
             self.offer(*_by_atoms(problem))
             return
         state = _from_coarse_grids(problem)

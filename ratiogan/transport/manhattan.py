@@ -28,7 +28,7 @@ _COARSE_TOL, _COARSE_STEPS = 5e-4, 100
 _HARD, _HARD_STEPS = 5e-3, 200
 _BYTES = 200  # of memory that a cell needs at most, in float64 and three axes
 _SIMPLEX_UP_TO = 1 << 14  # cells: a third of a second
-_BEFORE_SIMPLEX = 60  # steps
+_BEFORE_SIMPLEX = 300, 60  # steps where float32 may do, and where it cannot
 _FIRST_LOOK = 5  # steps before the first look at the bounds
 
 
@@ -196,7 +196,7 @@ def _descend(problem, tol, floor, max_steps):
     state = Iteration.warm(problem, np.float32, state)
     small = problem.b.size <= _SIMPLEX_UP_TO
     # What float32 cannot reach, and what takes long, is for the simplex where that is quick.
-    share = min(max_steps, _BEFORE_SIMPLEX) if small else max_steps
+    share = min(max_steps, _BEFORE_SIMPLEX[tol < _SINGLE]) if small else max_steps
     if not small and tol < _SINGLE:
         share = (max_steps + 1) // 2  # float64 has the other half
     target = max(tol, _SINGLE)
