@@ -41,6 +41,7 @@ _PUBLIC = {
     "problem": "presets",
     "saturation": "gradients",
     "table": "divergences",
+    "training": "solvers.training",
     "wasserstein": "transport.distance",
     "wgan": "solvers.wgan",
     "wglgd": "solvers.wglgd",

@@ -78,6 +78,10 @@ class Induced:
         """f*(R)."""
         return self._evaluate("best_response", ratio)
 
+    def slopes(self, f):
+        """l_r', l_g' and u' at f."""
+        return self._losses.slopes(f)
+
     def signal(self, ratio):
         """u(f*(R)) = Phi'(R)."""
         return self._evaluate("signal", ratio)

@@ -49,6 +49,11 @@ class Pointwise:
         self._check_bounded(core)
         self.scale_of_signal = float(np.max(np.abs(core.signal[np.isfinite(core.signal)])))
 
+    def slopes(self, f):
+        """l_r', l_g' and u' at f (1-D), inside the domain."""
+        with np.errstate(all="ignore"):
+            return tuple(loss.slope(f) for loss in (self._real, self._gen, self._generator))
+
     def at(self, ratio):
         """All quantities at finite R > 0 (1-D), from the losses themselves."""
         with np.errstate(all="ignore"):

@@ -291,6 +291,18 @@ OPTIMIZERS = _table(
     ),
 )
 
+GENERATORS = _table(
+    Entry("logits", "one logit per cell: p_g ~ p_0 e^theta (default)"),
+    Entry("ratio", "R itself, projected on {R >= 0, E[R] = 1}"),
+    Entry("particles", "samples that move along -grad u(f(y))"),
+)
+
+INNER_PRODUCTS = _table(
+    Entry("reference", "L2(p_r): divided by the cell's share of p_r (default)"),
+    Entry("euclidean", "as autodiff gives it: learning rates then grow with the number of cells"),
+    Entry("fisher", "the generator's divided by its own shares: the natural gradient"),
+)
+
 CRITICS = _table(
     Entry("slopes", "piecewise linear, its slopes are the weights: the maximum is clip W1"),
     Entry("relu", "sum of w_j max(0, y - b_j): the maximum is another metric"),
@@ -346,6 +358,54 @@ ALGORITHMS = _table(
         },
     ),
     Entry(
+        "training",
+        "the practical algorithm: minibatches, discriminator steps, then a generator step",
+        {
+            "scenario": "none",
+            "game": "non-saturating",
+            "gen_loss": "same",
+            "generator": "logits",
+            "alpha_disc": 0.01,
+            "alpha_gen": 2e-4,
+            "disc_steps": 1,
+            "gen_steps": 1,
+            "batch": 64,
+            "data": "fresh",
+            "disc_cells": "all",
+            "gen_cells": "all",
+            "disc_smooth": 0,
+            "gen_smooth": 0,
+            "optimizer": "adam",
+            "gradient": "exact",
+            "baseline": "none",
+            "inner_product": "reference",
+            "tol": 0,
+            "max_steps": 20_000,
+        },
+        {
+            "scenario": "a named setting, which the other options override",
+            "game": "the two players' losses",
+            "gen_loss": "the generator's loss, where it is another game's",
+            "generator": "logits (one per cell), ratio (R itself) or particles",
+            "alpha_disc": "learning rate of the discriminator",
+            "alpha_gen": "learning rate of the generator",
+            "disc_steps": "discriminator updates per turn, N_d; best: solved",
+            "gen_steps": "generator updates per turn",
+            "batch": "minibatch size m, or exact",
+            "data": "rows of a fixed data set; fresh samples without",
+            "disc_cells": "capacity of the discriminator in cells",
+            "gen_cells": "capacity of the generator in cells",
+            "disc_smooth": "sd of the Gaussian that the discriminator is smoothed with",
+            "gen_smooth": "the same of the generator's log-ratio",
+            "optimizer": "of both players",
+            "gradient": "of the generator: exact, or by minibatch score",
+            "baseline": "of the score: none, constant, leave-one-out, or a number",
+            "inner_product": "of the weights: reference, euclidean or fisher",
+            "tol": "stop when JSD is below",
+            "max_steps": "most turns",
+        },
+    ),
+    Entry(
         "wgan",
         "WGAN algorithm 1: clipped critic, RMSProp, minibatches",
         {
@@ -396,16 +456,22 @@ STATUSES = _table(
         "The stopping rule was met: R = 1 or the bounds on W1 within tol, or the gradient is zero.",
     ),
     Entry("converging", "A fixed number of steps was asked for, and taken."),
-    Entry("collapsed", "All generator mass is in one cell, and stays there."),
-    Entry("hopping", "All generator mass is in one cell, and it moves at every step."),
-    Entry("cycle", "The iterates repeat: no step of this size gets closer."),
+    Entry("collapsed", "All generator mass is in one cell (training: in few), and stays there."),
+    Entry(
+        "hopping",
+        "All generator mass is in one cell (in training: in few), and it moves on and on.",
+    ),
+    Entry("cycle", "The iterates repeat or swing: no step of this size gets closer."),
     Entry("unstable", "R = 1 repels: small deviations grow until R reaches 0 somewhere."),
     Entry(
         "support-not-covered",
         "R = 0 in some cells stays 0 in a multiplicative geometry: a dropped mode stays dropped.",
     ),
     Entry("max-steps", "The steps ran out before tol was met: allow more, or try step=newton."),
-    Entry("stalled", "No admissible step lowers E[Phi] any further, short of tol."),
+    Entry(
+        "stalled",
+        "Nothing moves any further, short of tol: no admissible step, or hardly any gradient.",
+    ),
     Entry("diverged", "A NaN or infinity appeared: take a smaller alpha."),
     Entry("interval-only", "The interval is valid but wider than tol: allow more steps."),
     Entry("interrupted", "Stopped by Ctrl-C: what was finished is kept."),

@@ -153,6 +153,11 @@ class Game:
         return out.reshape(ratio.shape)[()]
 
     @property
+    def own_slopes(self):
+        """For losses of your own: f -> (l_r', l_g', u'), their numerical slopes; None for a row."""
+        return None if self._numeric is None else self._numeric.slopes
+
+    @property
     def prediction(self):
         """Will GLGD reach R = 1? A word or two, as in `ratiogan games`."""
         if self.falls_at_one:

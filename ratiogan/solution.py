@@ -35,7 +35,7 @@ class Status(enum.Enum):
     Examples
     --------
     >>> Status("hopping").sentence
-    'All generator mass is in one cell, and it moves at every step.'
+    'All generator mass is in one cell (training: in few), and it moves on.'
     """
 
     CONVERGED = "converged"

@@ -14,9 +14,9 @@ from scipy.stats import binom, norm
 from ratiogan import presets
 from ratiogan.errors import CannotMeasure, InputError
 from ratiogan.grid import Grid
+from ratiogan.peaks import _peaks_at, deviations, find_peaks
 from ratiogan.twosample.mode_report import Mode, verdict_of
 from ratiogan.twosample.modes import mode_order, modes
-from ratiogan.twosample.persistence import _peaks_at, deviations, find_peaks
 
 
 def histogram(x, cells):

@@ -20,7 +20,7 @@ from scipy.stats import wasserstein_distance
 import ratiogan as rg
 from ratiogan.cli.main import main
 from ratiogan.errors import InputError, SingularMassError
-from ratiogan.solvers import critics, turns
+from ratiogan.solvers import critics, wgan_turns
 from ratiogan.solvers.minibatch import draw
 from ratiogan.solvers.wgan import LOSSES, WGAN, wgan
 
@@ -172,11 +172,11 @@ def test_the_generators_gradient_by_finite_differences(loss, generator):
     solver = solver_with_critic(loss=loss, family=generator, batch=None)
     if generator == "shift":
         solver.theta[0] = 0.123  # not at a kink
-    turns.place(solver.problem, solver._state, generator == "shift")
+    wgan_turns.place(solver.problem, solver._state, generator == "shift")
     np.testing.assert_allclose(solver.gen_masses, generated(solver, solver.theta), atol=1e-15)
     u = signal(loss, solver.values)
     expected = central(lambda theta: generated(solver, theta) @ u, solver.theta)
-    turns.gen_gradient(solver.problem, solver._state, solver._work, solver._codes, np.empty(0))
+    wgan_turns.gen_gradient(solver.problem, solver._state, solver._work, solver._codes, np.empty(0))
     np.testing.assert_allclose(solver._work[5], expected, atol=1e-9)
 
 
@@ -188,12 +188,12 @@ def test_its_estimate_from_minibatches_is_unbiased(loss, generator, gradient):
     rows = []
     for one in (solver, exact):
         one.theta[:] = np.linspace(0.1, 0.7, one.theta.size)
-        turns.place(one.problem, one._state, generator == "shift")
+        wgan_turns.place(one.problem, one._state, generator == "shift")
     arguments = (exact.problem, exact._state, exact._work, exact._codes, np.empty(0))
-    turns.gen_gradient(*arguments)
+    wgan_turns.gen_gradient(*arguments)
     rng = np.random.default_rng(5)
     for _ in range(4000):
-        turns.gen_gradient(
+        wgan_turns.gen_gradient(
             solver.problem, solver._state, solver._work, solver._codes, rng.random(4)
         )
         rows.append(solver._work[5].copy())
@@ -463,7 +463,7 @@ def test_a_sure_discriminator_stops_the_minimax_generator():
 def test_what_is_shifted_beyond_the_axis_stays_at_its_end():
     solver = WGAN(grid=16, family="shift")
     solver.theta[0] = 100.0
-    turns.place(solver.problem, solver._state, True)
+    wgan_turns.place(solver.problem, solver._state, True)
     assert solver.gen_masses[-1] == pytest.approx(1.0) and not solver.gen_masses[:-1].any()
 
 

@@ -67,3 +67,17 @@ def look_up(sums, guide, uniforms, found):
         while cell < n - 1 and sums[cell] <= wanted:
             cell += 1
         found[k] = cell
+
+
+@kernel
+def draw_rows(rows, uniforms, found):
+    """As many different rows as there are uniform numbers, into `found`; shuffles `rows`.
+
+    The first steps of Fisher and Yates' shuffle: in whatever order the rows lie, every subset is
+    equally likely.
+    """
+    n = rows.size
+    for k in range(uniforms.size):
+        other = k + min(int(uniforms[k] * (n - k)), n - k - 1)
+        rows[k], rows[other] = rows[other], rows[k]
+        found[k] = rows[k]

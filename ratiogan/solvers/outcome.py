@@ -156,12 +156,12 @@ def predictions(solver, status, trace):
             ("generator cost g at the end", game.signal_at_one, trace.g[-1]),
             ("discriminator cost d at the end", game.discriminator_cost(1.0), trace.d[-1]),
         ):
-            rows.append(_compared(name, float(predicted), measured))
+            rows.append(compared(name, float(predicted), measured))
     cost_is = game.formulas["cost_is"]
     if cost_is in _NAMED:
         left = "C(R0) - 2 log 2" if game.spec == "non-saturating" else "E[Phi(R0)] - Phi(1)"
         total = _from_masses(cost_is, solver)
-        rows.append(_compared(f"{left} = {cost_is}", total, trace.cost[0]))
+        rows.append(compared(f"{left} = {cost_is}", total, trace.cost[0]))
     rows.extend(_descent_predictions(solver, trace))
     return tuple(rows)
 
@@ -243,7 +243,8 @@ def empty_cells(solver):
 _LOGARITHMS = {k * math.log(2): f"{'' if k == 1 else k} log 2".strip() for k in (1, 2)}
 
 
-def _compared(name, predicted, measured):
+def compared(name, predicted, measured):
+    """A row of the table of two numbers and their difference."""
     measured = float(measured)
     text = _LOGARITHMS.get(predicted)
     return Prediction(name, predicted, measured, abs(measured - predicted), text=text)

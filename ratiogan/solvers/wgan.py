@@ -18,7 +18,7 @@ from ratiogan.errors import InputError, check_choice, check_integer, check_numbe
 from ratiogan.games import game as make_game
 from ratiogan.ratio import Geometry, density_ratio
 from ratiogan.solution import Solution, Trace
-from ratiogan.solvers import loop, turns, wgan_outcome
+from ratiogan.solvers import loop, wgan_outcome, wgan_turns
 from ratiogan.solvers.critics import clipped_maximum, critic_values, lipschitz
 from ratiogan.solvers.measure import measure
 from ratiogan.solvers.minibatch import fill_guide
@@ -258,7 +258,7 @@ class WGAN(loop.Solver):
         )
         clip = math.inf if self.clip is None else self.clip
         self._rates = (self.alpha_disc, self.alpha_gen, clip)
-        self._draws = turns.draws_per_turn(
+        self._draws = wgan_turns.draws_per_turn(
             self.disc_steps, self.gen_steps, self.batch or 0, sampled
         )
 
@@ -321,7 +321,7 @@ class WGAN(loop.Solver):
 
     def _advance(self, n):
         uniforms = self._rng.random((n, self._draws))
-        turns.take_turns(
+        wgan_turns.take_turns(
             self.problem, self._state, *self._memories, self._work,
             (self.rule.code, self.rule.constants), self._codes, self._rates, uniforms,
             self._counts, n,
@@ -392,7 +392,7 @@ class WGAN(loop.Solver):
     @property
     def half_at_bound(self):
         """After which turn half of the weights first sat at the clip; None while they have not."""
-        found = int(self._counts[turns.HALF_AT_BOUND])
+        found = int(self._counts[wgan_turns.HALF_AT_BOUND])
         return None if found < 0 or self.clip is None else found
 
     def solution(self, run):

@@ -10,15 +10,12 @@ import math
 import numpy as np
 
 from ratiogan.solution import Prediction, Status
+from ratiogan.solvers.levels import between, falls, hover, swings
 from ratiogan.solvers.outcome import dropped_mass
 
 _ROUND_OFF = 1e-12  # by which the bound may seem to be missed, relative to clip times the range
 _MOVED = 0.01  # share of the first W1 below which a change is none
 _EXACT = 1e-6  # share of W1 below which a critic counts as exact
-_SWING = 2.0  # factor between the least and the most W1 from which a smooth curve is a swing
-_SMOOTH = 0.25  # von Neumann's ratio below which it is smooth: 1 for independent noise
-_AWAY = 3.0  # by what factor W1 may be above its mean of the last quarter and hover there
-_ERRORS = 3.0  # standard errors by which W1 must have fallen within the last quarter to fall still
 
 
 def outcome(solver, run, trace):
@@ -32,74 +29,6 @@ def outcome(solver, run, trace):
         "warnings": _warnings(solver, trace),
         "notes": _notes(solver),
     }
-
-
-def hover(trace):
-    """Mean W1 over the last quarter of the turns, and the first recorded turn that was there.
-
-    Examples
-    --------
-    >>> from ratiogan.trace import Trace
-    >>> level, arrived = hover(Trace(step=[0, 10, 30, 35, 40], cost=[1.0, 0.5, 0.1, 0.2, 0.1]))
-    >>> round(float(level), 3), int(arrived)
-    (0.133, 30)
-    """
-    level = float(np.mean(trace.cost[_late(trace)]))
-    return level, int(trace.step[np.argmax(trace.cost <= level)])
-
-
-def falls(trace):
-    """Whether W1 still falls: in the last quarter, and to where it has not been before.
-
-    Examples
-    --------
-    >>> from ratiogan.trace import Trace
-    >>> steps = list(range(33))
-    >>> falls(Trace(step=steps, cost=[1.0 - 0.01 * k for k in steps]))
-    True
-    >>> falls(Trace(step=steps, cost=[1.0, *([0.1, 0.2] * 16)]))
-    False
-    """
-    late = trace.cost[_late(trace)]
-    if late.size < 2:
-        return bool(trace.cost[-1] < trace.cost[0])
-    one, two = late[: late.size // 2], late[late.size // 2 :]
-    error = math.sqrt(np.var(one) / one.size + np.var(two) / two.size)
-    earlier = trace.cost[~_late(trace)].min(initial=math.inf)
-    lower = np.mean(one) - np.mean(two) > _ERRORS * error
-    return bool(lower and np.mean(two) < earlier)
-
-
-def between(trace, arrived):
-    """The least and the most W1 of the recorded turns from `arrived` on."""
-    seen = trace.cost[trace.step >= arrived]
-    return float(seen.min()), float(seen.max())
-
-
-def swings(trace):
-    """Whether W1 has no level: from where it first was as low, it moves far, and not as noise does.
-
-    Examples
-    --------
-    >>> from ratiogan.trace import Trace
-    >>> wave = [1.0, *(0.5 + 0.3 * np.cos(np.arange(200) / 20))]
-    >>> swings(Trace(step=list(range(201)), cost=wave))
-    True
-    >>> swings(Trace(step=list(range(201)), cost=[1.0, *([0.1, 0.2] * 100)]))
-    False
-    """
-    level, arrived = hover(trace)
-    cost = trace.cost[trace.step >= arrived]
-    if trace.cost[_late(trace)].max() > _AWAY * level:
-        return True
-    if cost.size < 3 or cost.max() <= _SWING * cost.min():
-        return False
-    return bool(np.mean(np.diff(cost) ** 2) < _SMOOTH * 2.0 * np.var(cost))
-
-
-def _late(trace):
-    """Which recorded turns are in the last quarter."""
-    return trace.step >= 0.75 * trace.step[-1]
 
 
 def missed(trace, half_at_bound, arrived):
@@ -131,14 +60,14 @@ def _verdict(solver, run, trace):
     if run.reason == "converged":
         text = f"CONVERGED in {many}: W1 = {cost:.1e}, below tol {solver.tol:.0e}."
         return Status.CONVERGED, kept, text
-    level, arrived = hover(trace)
+    level, arrived = hover(trace.step, trace.cost)
     if solver.alpha_gen == 0:
         text = f"The generator stays, as asked: W1 = {first:.4g} in {many}."
     elif np.all(np.abs(trace.cost - first) <= _MOVED * first):
         text = f"W1 STAYED within 1% of {first:.4g} in {many}: {_why_it_stays(solver)}."
     elif level > (1.0 + _MOVED) * first:
         text = f"W1 ROSE from {first:.3g} to {level:.3g}, its mean over the last quarter of {many}."
-    elif falls(trace):
+    elif falls(trace.step, trace.cost):
         text = f"W1 FELL from {first:.3g} to {cost:.3g} in {many}{_way_to_go(solver, n)}."
     else:
         text = _where_it_is(solver, trace)
@@ -153,9 +82,9 @@ def _verdict(solver, run, trace):
 def _where_it_is(solver, trace):
     """In words, where a W1 that falls no longer is: at a level, or between two."""
     n, first = int(trace.step[-1]), trace.cost[0]
-    level, arrived = hover(trace)
-    low, high = between(trace, arrived)
-    if swings(trace):
+    level, arrived = hover(trace.step, trace.cost)
+    low, high = between(trace.step, trace.cost, arrived)
+    if swings(trace.step, trace.cost):
         least = int(np.argmin(trace.cost))
         return (
             f"W1 SWINGS between {low:.2g} and {high:.2g} ({_percent(low / first)} and "
@@ -234,10 +163,10 @@ def _predictions(solver, trace):
         rows.append(Prediction(f"E_r f - E_g f <= {law}", "yes", said))
     turns = _turns_to_go(solver)
     if math.isfinite(turns) and trace.cost[0] > 0:
-        level, arrived = hover(trace)
+        level, arrived = hover(trace.step, trace.cost)
         shift = solver.family == "shift"
         far = "|E_r y - E_g y|/alpha_gen" if shift else "range(log R0)/(2 alpha_gen)"
-        there = arrived > 0 and level < trace.cost[0] and not falls(trace)
+        there = arrived > 0 and level < trace.cost[0] and not falls(trace.step, trace.cost)
         rows.append(
             Prediction(
                 f"turns until W1 hovers, about {far}",

@@ -6,6 +6,7 @@ import numpy as np
 
 from ratiogan.errors import InputError, check_fraction, check_positive
 from ratiogan.grid import Grid
+from ratiogan.peaks import find_peaks
 from ratiogan.twosample.cells import bin_pair, lattice_step
 from ratiogan.twosample.mode_report import (
     NOT_IN_REAL,
@@ -15,7 +16,6 @@ from ratiogan.twosample.mode_report import (
     verdict_of,
     worst_first,
 )
-from ratiogan.twosample.persistence import find_peaks
 from ratiogan.twosample.places import place_label
 from ratiogan.twosample.regions import check_rows, class_regions, ratio_interval
 from ratiogan.twosample.samples import read_pair, seed_of
@@ -44,7 +44,7 @@ def modes(
     """Which modes of the real distribution the generator covers, thins out or misses.
 
     Problem solved: the modes are the peaks of the real density that stand out of its counting noise
-    (`persistence.find_peaks`), each with the cells from which the density rises to it; or, with
+    (`peaks.find_peaks`), each with the cells from which the density rises to it; or, with
     `group`, the classes. R = p_g / p_r of each has an exact interval, and the verdict follows from
     the interval: missing (upper end below `missing`), else thinned (upper end below `thinned`),
     else covered (lower end above `covered`), else unclear.

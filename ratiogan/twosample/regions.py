@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ratiogan.errors import CannotMeasure, InputError, check_fraction
+from ratiogan.peaks import find_peaks
 from ratiogan.text import jsonable
 from ratiogan.twosample.blocks import discoveries, leaves
-from ratiogan.twosample.persistence import find_peaks
 from ratiogan.twosample.places import place_label
 
 MISSING = "MISSING"

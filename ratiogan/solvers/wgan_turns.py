@@ -15,8 +15,9 @@ around it; what is shifted beyond the last cell stays there.
 import math
 
 from ratiogan._jit import jit, kernel
-from ratiogan._vmath import exp, log1p
+from ratiogan._vmath import exp
 from ratiogan.solvers.critics import back, evaluate
+from ratiogan.solvers.logits import sigmoid, softplus
 from ratiogan.solvers.minibatch import fill_guide, look_up
 from ratiogan.solvers.optimizers import descend
 
@@ -30,19 +31,6 @@ def draws_per_turn(disc_steps, gen_steps, batch, sampled):
 
 
 # --- kernels -------------------------------------------------------------------------------------
-
-
-@jit
-def sigmoid(x):
-    """1/(1 + e^-x), without overflow."""
-    small = exp(-abs(x))
-    return (1.0 if x >= 0.0 else small) / (1.0 + small)
-
-
-@jit
-def softplus(x):
-    """log(1 + e^x) = -log sigmoid(-x)."""
-    return (x if x > 0.0 else 0.0) + log1p(exp(-abs(x)))
 
 
 @kernel

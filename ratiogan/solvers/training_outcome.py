@@ -1,0 +1,220 @@
+"""What a training run means: its status, its finding, and the predictions beside the measurements.
+
+Of a practical algorithm and a number of turns theory promises one thing at every turn: no
+discriminator does better than the best response, E[d*] <= d. A run that breaks it, or that is lost
+to a NaN, is not as predicted; that JSD falls, hovers, swings, stays, or that the generator
+collapses is told, and named in the status.
+"""
+
+import numpy as np
+
+from ratiogan.solution import Prediction, Status
+from ratiogan.solvers.levels import between, falls, hover, late, swings
+from ratiogan.solvers.outcome import compared, dropped_mass
+from ratiogan.solvers.training_turns import DISC_LOST
+from ratiogan.text import significant
+
+_ROUND_OFF = 1e-12  # by which d may seem to be below its least value, relative to it
+_MOVED = 0.01  # share of the first JSD below which a change is none
+_FEW = 0.1  # share of p_r's effective support below which the generator has collapsed
+_APART = 0.05  # by what share d on data and on fresh samples differ when it overfits
+_ALIKE = 0.02  # by what share a loss may differ from its equilibrium value and look like it
+_GONE = 1e-6  # share of the first JSD below which nothing is left to swing
+_NOTHING = 1e-10  # a JSD that needs no falling
+
+
+def outcome(solver, run, trace):
+    """Status, prediction and words, as keyword arguments of `Solution`."""
+    status, as_predicted, finding = _verdict(solver, run, trace)
+    return {
+        "status": status,
+        "as_predicted": as_predicted,
+        "finding": finding + dropped_mass(solver.gen),
+        "predictions": () if run.reason == "diverged" else predictions(solver, trace),
+        "warnings": _warnings(solver),
+        "notes": _notes(solver, trace),
+    }
+
+
+def _verdict(solver, run, trace):
+    n, first = run.n_steps, trace.js[0]
+    turns = f"{n} turn{'' if n == 1 else 's'}"
+    kept = bool(np.all(_above_the_least(trace)))
+    if run.reason == "interrupted":
+        text = f"INTERRUPTED at turn {n}: JSD = {significant(trace.js[-1], 3)}."
+        return Status.INTERRUPTED, False, text
+    if run.reason == "diverged":
+        return Status.DIVERGED, False, _lost(solver, n)
+    if run.reason == "converged":
+        text = f"CONVERGED in {turns}: JSD = {trace.js[-1]:.1e}, below tol {solver.tol:.0e}."
+        return Status.CONVERGED, kept, text
+    status, text = _course(solver, trace, turns, first)
+    for sentence in (_blind(solver, trace), _overfits(trace)):
+        text += f" {sentence}" if sentence else ""
+    if not kept:
+        text += " d was BELOW the least that any discriminator reaches."
+    if solver.tol == 0:
+        return status, kept, text
+    status = Status.MAX_STEPS if status is Status.CONVERGING else status
+    return status, kept, f"NOT BELOW tol {solver.tol:.0e}: {text}"
+
+
+def _course(solver, trace, turns, first):
+    """Status and sentence on where JSD went."""
+    level, arrived = hover(trace.step, trace.js)
+    modes = f"{_late_median(trace, 'modes'):.0f} of {solver.n_modes} modes covered"
+    in_use = _late_median(trace, "effective_support")
+    if in_use < _FEW * solver.real_support:
+        places = np.unique(trace.cell[late(trace.step)]).size
+        hops = f" It hops: its highest cell was {places} different ones in the last quarter."
+        text = (
+            f"COLLAPSED within {turns}: the generator uses {in_use:.1f} cells, p_r "
+            f"{solver.real_support:.0f}; {modes}, JSD {significant(level, 3)}."
+            f"{hops if places > 1 else ''}"
+        )
+        return Status.HOPPING if places > 1 else Status.COLLAPSED, text
+    if solver.alpha_gen == 0:
+        return Status.CONVERGING, (
+            f"The generator stays, as asked: JSD = {significant(first, 3)} in {turns}."
+        )
+    if first > _NOTHING and np.all(np.abs(trace.js - first) <= _MOVED * first):
+        text = (
+            f"STALLED: JSD stayed within 1% of {significant(first, 3)} in {turns}; the "
+            f"generator's gradient is {trace.gen_gradient[-1]:.1e}."
+        )
+        return Status.STALLED, text
+    if level > (1.0 + _MOVED) * first:
+        least = int(np.argmin(trace.js))
+        fell = trace.js[least] < (1.0 - _MOVED) * first
+        text = (
+            f"JSD {'ROSE' if not fell else 'FELL'} from {significant(first, 3)} to "
+            + (
+                f"{significant(trace.js[least], 3)} by turn {trace.step[least]} and ROSE to "
+                if fell
+                else ""
+            )
+            + f"{significant(level, 3)}, its mean over the last quarter of {turns}; {modes}."
+        )
+        return Status.CONVERGING, text
+    if falls(trace.step, trace.js):
+        text = (
+            f"JSD FELL from {significant(first, 3)} to {significant(trace.js[-1], 3)} in {turns}, "
+            f"and still falls; {modes}."
+        )
+        return Status.CONVERGING, text
+    highest = trace.js[late(trace.step)].max()
+    if highest <= _GONE * first:
+        return Status.CONVERGING, (
+            f"JSD FELL from {significant(first, 3)} to {level:.1e}, the mean of the last quarter "
+            f"of {turns}; {modes}."
+        )
+    low, high = between(trace.step, trace.js, arrived)
+    ends = f"between {significant(low, 2)} and {significant(high, 2)}"
+    if swings(trace.step, trace.js):
+        return Status.CYCLE, (
+            f"JSD SWINGS {ends} from turn {arrived} to turn {trace.step[-1]}, after "
+            f"{significant(first, 3)} at the start; {modes}."
+        )
+    text = (
+        f"JSD FELL from {significant(first, 3)} to {significant(level, 2)} by turn {arrived}, and "
+        f"hovers there until turn {trace.step[-1]}, {ends}; {modes}."
+    )
+    return Status.CONVERGING, text
+
+
+def _lost(solver, n):
+    """After which turn a number was lost, to what, and what helps."""
+    phi, u = solver.phi, solver.losses.generator_loss(solver.phi)
+    if solver.lost == DISC_LOST:
+        what = f"the discriminator's weights are not finite (|phi| reached {np.abs(phi).max():.2g})"
+        fix = "Take a smaller alpha_disc."
+    else:
+        what = f"the generator is not finite (|u| reached {np.abs(u).max():.2g})"
+        fix = "Take a smaller alpha_gen, or a bounded generator's loss."
+    return f"DIVERGED at turn {n + 1}: {what}. The trace ends at turn {n}. {fix}"
+
+
+def _blind(solver, trace):
+    """Whether both losses look like equilibrium although R is far from it."""
+    if solver.disc_capacity.plain:
+        return ""
+    level, _ = hover(trace.step, trace.js)
+    ends = zip(equilibrium(solver), (_late_mean(trace, "g"), _late_mean(trace, "d")), strict=True)
+    alike = all(abs(value - at_one) <= _ALIKE * abs(at_one) for at_one, value in ends)
+    # Of a discriminator that sees all of it, d* is below 2 log 2 by twice the JSD.
+    least = equilibrium(solver)[1] - _late_mean(trace, "d_best")
+    if not alike or level < 1e-3 or not least < 0.2 * level:
+        return ""
+    return (
+        f"Both losses are at their equilibrium values all the same: the discriminator's "
+        f"{solver.disc_capacity.size} cells cannot see what is left."
+    )
+
+
+def _overfits(trace):
+    """How far d on the data and on fresh samples are apart, where that is far."""
+    data, fresh = _late_mean(trace, "d_train"), _late_mean(trace, "d")
+    if not fresh - data > _APART * abs(data):
+        return ""
+    return (
+        f"The discriminator OVERFITS: d = {significant(data, 3)} on its data, "
+        f"{significant(fresh, 3)} on fresh samples."
+    )
+
+
+def equilibrium(solver):
+    """g and d at R = 1 with the discriminator solved."""
+    game, losses = solver.losses.game, solver.losses
+    at_one = losses.best(np.ones(1))
+    return float(losses.generator_loss(at_one)[0]), float(game.discriminator_cost(1.0))
+
+
+def predictions(solver, trace):
+    """The rows of the table "predicted, measured, difference"."""
+    at_one = equilibrium(solver)
+    rows = [
+        compared(f"{name}, mean of the last quarter", value, _late_mean(trace, column))
+        for name, value, column in (
+            ("generator cost g", at_one[0], "g"),
+            ("discriminator cost d", at_one[1], "d"),
+        )
+    ]
+    kept = _above_the_least(trace)
+    good = int(np.count_nonzero(kept))
+    what = "turns" if trace.step[-1] + 1 == len(trace) else "recorded turns"
+    said = f"{'yes' if kept.all() else 'NO'} ({good} of {len(kept)} {what})"
+    rows.append(Prediction("d >= E[d*], that of the best response", "yes", said))
+    return tuple(rows)
+
+
+def _above_the_least(trace):
+    """Where d is at least what the best response reaches, up to round-off."""
+    return trace.d >= trace.d_best - _ROUND_OFF * np.maximum(1.0, np.abs(trace.d_best))
+
+
+def _late_mean(trace, column):
+    return float(np.mean(trace[column][late(trace.step)]))
+
+
+def _late_median(trace, column):
+    return float(np.median(trace[column][late(trace.step)]))
+
+
+def _warnings(solver):
+    empty = int(np.count_nonzero(solver.state_[3] == 0))
+    if not empty or solver.generator != "logits":
+        return ()
+    return (
+        f"R = 0 in {empty} of {solver.state_[3].size} cells: the logits never bring them back.",
+    )
+
+
+def _notes(solver, trace):
+    notes = []
+    if solver.gradient == "score":
+        ratio = _late_mean(trace, "gen_noise") / max(_late_mean(trace, "gen_gradient"), 1e-300)
+        notes.append(
+            f"The score-function estimate from {solver.batch} samples has a standard deviation "
+            f"of {significant(ratio, 3)} times the generator's gradient (last quarter)."
+        )
+    return tuple(notes)
