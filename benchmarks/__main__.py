@@ -34,6 +34,7 @@ SECTIONS = {
     "line": ("benchmarks.line:line", "W1 on the line, one core"),
     "manhattan": ("benchmarks.manhattan:manhattan", "Manhattan transport, one core"),
     "euclidean": ("benchmarks.euclidean:euclidean", "Euclidean transport, one core"),
+    "training": ("benchmarks.training:training", "a training turn, one core, 1,024 cells"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }
