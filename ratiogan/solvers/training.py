@@ -6,6 +6,7 @@ training does can be set beside what theory says at every turn.
 
 from ratiogan.catalogue import ALGORITHMS, GENERATORS
 from ratiogan.errors import check_choice
+from ratiogan.solvers.scenarios import play
 from ratiogan.solvers.trainer import Trainer
 
 DEFAULTS = ALGORITHMS["training"].defaults
@@ -148,8 +149,10 @@ def training(
         "domain": domain, **more,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
-    solver = trainer(rng=rng, singular=singular, **given)
-    return solver.solve(record=record, snapshots=snapshots, progress=progress)
+    how = {"record": record, "snapshots": snapshots, "progress": progress}
+    if scenario not in (None, "none"):
+        return play(scenario, {**given, "singular": singular}, trainer, rng, **how)
+    return trainer(rng=rng, singular=singular, **given).solve(**how)
 
 
 def trainer(generator="logits", **options):
