@@ -130,6 +130,9 @@ class Solution:
     snapshot_steps : array (K,)
     snapshots : array (K, *grid.shape)
         R at those steps.
+    particles : array (n, grid.ndim)
+        Where the samples of a generator that consists of samples are at the end; of any other
+        (0, grid.ndim).
     predictions : tuple of Prediction
     warnings, notes : tuple of str
         What to be careful about; what explains the outcome.
@@ -159,13 +162,17 @@ class Solution:
     seed: int | None = 0
     notes: tuple = ()
     command: tuple | None = field(default=None, compare=False)
+    particles: np.ndarray | None = None
 
     def __post_init__(self):
         check_choice("algorithm", self.algorithm, tuple(ALGORITHMS))
         shape = self.real.grid.shape
         steps = np.asarray(self.snapshot_steps, dtype=np.int64)
         snapshots = np.empty((0, *shape)) if self.snapshots is None else self.snapshots
+        ndim = self.real.grid.ndim
+        particles = np.empty((0, ndim)) if self.particles is None else self.particles
         arrays = {
+            "particles": (particles, (len(particles), ndim)),
             "ratio": (self.ratio, shape),
             "discriminator": (self.discriminator, shape),
             "snapshots": (snapshots, (steps.size, *shape)),
@@ -251,6 +258,7 @@ class Solution:
             **{f"trace_{name}": column for name, column in self.trace.columns.items()},
             "snapshots": self.snapshots,
             "snapshot_steps": self.snapshot_steps,
+            "particles": self.particles,
             "meta": np.array(json.dumps(self._meta(command), allow_nan=False)),
         }
         write_atomically(target, lambda handle: np.savez(handle, **arrays))
@@ -468,6 +476,7 @@ def _from_arrays(arrays, meta):
         trace=Trace({name: arrays[f"trace_{name}"] for name in meta["trace"]}),
         snapshots=arrays["snapshots"],
         snapshot_steps=arrays["snapshot_steps"],
+        particles=arrays.get("particles"),  # a file from before there were any has none
         real=real,
         gen=gen,
         predictions=tuple(Prediction(**_unpack(p)) for p in meta["predictions"]),

@@ -76,6 +76,10 @@ class Logits:
         """f, in the Omega_d of the game."""
         return self._link.value(np.asarray(phi, dtype=float))
 
+    def unlink(self, f):
+        """The logit of f: infinite at the ends of Omega_d."""
+        return self._link.inverse(np.asarray(f, dtype=float))
+
     def loss_real(self, phi):
         """l_r, the discriminator's loss on real data."""
         return self._disc_values(phi, True)

@@ -54,7 +54,10 @@ class Trainer(loop.Solver):
     """
 
     name = "training"
-    generator = "logits"
+    generators = ("logits", "ratio")
+    samples = None  # how many, where the generator consists of samples
+    floor = 0.0  # JSD that counting leaves between p_r and as many samples of it
+    places = None  # of those samples
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class Trainer(loop.Solver):
         domain=None,
         singular="error",
     ):
-        self.generator = check_choice("generator", generator, ("logits", "ratio"))
+        self.generator = check_choice("generator", generator, self.generators)
         self.losses = logits(game, gen_loss)
         self._read_rates(alpha_disc, alpha_gen, disc_steps, gen_steps, optimizer)
         self._read_batch(batch, data)
@@ -98,14 +101,7 @@ class Trainer(loop.Solver):
         self._refuse_what_does_not_go_together(gen_cells, gen_smooth)
         self._read_problem(real, gen, grid, domain, singular)
         self._read_rng(rng)
-        self.disc_capacity = Capacity(self.real.grid, self.support, disc_cells, disc_smooth, "disc")
-        self.gen_capacity = Capacity(self.real.grid, self.support, gen_cells, gen_smooth, "gen")
-        if self.disc_steps is None and self.disc_capacity.factors is not None:
-            raise InputError(
-                "disc_steps best has no closed form with disc_smooth.",
-                argument="disc_steps",
-                fix="Take a number of updates, or disc_smooth 0.",
-            )
+        self._read_capacities(disc_cells, disc_smooth, gen_cells, gen_smooth)
         self._prepare()
         begun = time.perf_counter()
         self._restart()
@@ -184,8 +180,18 @@ class Trainer(loop.Solver):
         self._measured_by = make_game("non-saturating")  # R's own numbers: KL, JSD, max|R-1|
         counts = np.round(self.real.mass * _PEAK_ROWS)
         self._basins = find_peaks(counts, self.real.grid).basins[self.support]
-        self.real_support = _effective_support(masses)
+        self.real_support = effective_support(masses)
         self.n_modes = int(self._basins.max(initial=-1)) + 1
+
+    def _read_capacities(self, disc_cells, disc_smooth, gen_cells, gen_smooth):
+        self.disc_capacity = Capacity(self.real.grid, self.support, disc_cells, disc_smooth, "disc")
+        self.gen_capacity = Capacity(self.real.grid, self.support, gen_cells, gen_smooth, "gen")
+        if self.disc_steps is None and self.disc_capacity.factors is not None:
+            raise InputError(
+                "disc_steps best has no closed form with disc_smooth.",
+                argument="disc_steps",
+                fix="Take a number of updates, or disc_smooth 0.",
+            )
 
     def _read_rng(self, rng):
         self.seed = int(rng) if isinstance(rng, numbers.Integral) else None
@@ -316,35 +322,47 @@ class Trainer(loop.Solver):
 
     def _turn(self, drawn):
         """One turn of a game of your own, or with a Gaussian, out of the same pieces."""
-        weights, phi, theta, gen, centre, _ = self.state_
-        gradients, begin, batch = self._work[3:5], 0, self.batch or 0
+        batch = self.batch or 0
+        begin = 2 * batch * (self.disc_steps or 0)
+        if not self._update_discriminator(drawn[:begin]):
+            return turns.DISC_LOST
+        sampled = batch if self._codes[2] != EXACT else 0
+        for _ in range(self.gen_steps):
+            if not self._update_generator(drawn[begin : begin + sampled]):
+                return turns.GEN_LOST
+            begin += sampled
+        return turns.ALL_TAKEN
+
+    def _update_discriminator(self, drawn):
+        """All of its updates in a turn; False if a weight is lost."""
+        weights, phi, _, gen = self.state_[:4]
+        gradient, batch = self._work[3], self.batch or 0
         if self.disc_steps is None:
             shares = [self.disc_capacity.pool(mass) for mass in (self.cells[0], gen)]
             weights[:] = self.losses.best(shares[1] / shares[0])
             phi[:] = self.disc_capacity.spread(weights)
-        for _ in range(self.disc_steps or 0):
-            ascent = self._ascent(drawn[begin : begin + 2 * batch])
-            begin += 2 * batch
-            gradients[0][:] = self.disc_capacity.pool(ascent) * self.cells[5]
-            self._descend(self.alpha_disc, gradients[0], weights, 0, self.losses.clip)
+        for step in range(self.disc_steps or 0):
+            ascent = self._ascent(drawn[2 * batch * step : 2 * batch * (step + 1)])
+            gradient[:] = self.disc_capacity.pool(ascent) * self.cells[5]
+            self._descend(self.alpha_disc, gradient, weights, 0, self.losses.clip)
             phi[:] = self.disc_capacity.spread(weights)
             if not np.isfinite(weights).all():
-                return turns.DISC_LOST
-        sampled = batch if self._codes[2] != EXACT else 0
-        for _ in range(self.gen_steps):
-            u = self.losses.generator_loss(phi)
-            gradients[1][:] = self._gen_gradient(u, drawn[begin : begin + sampled])
-            begin += sampled
-            self._descend(self.alpha_gen, gradients[1], theta, 1, math.inf)
-            if self.generator == "ratio":
-                if not turns.project(self.geometry.masses, theta):
-                    return turns.GEN_LOST
-                gen[:] = self.geometry.masses * theta
-                continue
-            logs = self.gen_capacity.spread(theta)
-            if not turns.place(logs, self.cells[4], self.cells[2], centre, self._work[2], gen):
-                return turns.GEN_LOST
-        return turns.ALL_TAKEN
+                return False
+        return True
+
+    def _update_generator(self, drawn):
+        """One of its updates; False if p_g is lost."""
+        _, phi, theta, gen, centre = self.state_[:5]
+        gradient = self._work[4]
+        gradient[:] = self._gen_gradient(self.losses.generator_loss(phi), drawn)
+        self._descend(self.alpha_gen, gradient, theta, 1, math.inf)
+        if self.generator == "ratio":
+            if not turns.project(self.geometry.masses, theta):
+                return False
+            gen[:] = self.geometry.masses * theta
+            return True
+        logs = self.gen_capacity.spread(theta)
+        return turns.place(logs, self.cells[4], self.cells[2], centre, self._work[2], gen)
 
     def _ascent(self, drawn):
         """How E_r[l_r] + E_g[l_g] grows with phi, cell by cell."""
@@ -398,7 +416,7 @@ class Trainer(loop.Solver):
 
     def _players(self):
         """The losses of both players, how good the discriminator is, and how steep either is."""
-        seen, masses, gen, phi = self.cells[0], self.geometry.masses, self.state_[3], self.phi
+        seen, masses, gen, phi = self.cells[0], self.cells[1], self.state_[3], self.phi
         losses = self.losses
         with np.errstate(over="ignore", invalid="ignore"):
             real_loss, gen_loss = losses.loss_real(phi), losses.loss_gen(phi)
@@ -409,7 +427,7 @@ class Trainer(loop.Solver):
             disc = self.disc_capacity
             ascent = seen * losses.slope_real(phi) + gen * losses.slope_gen(phi)
             disc_gradient = disc.pool(ascent)
-            best = float(_shares(disc, masses, whole=True) @ self._best_costs(masses, gen))
+            best = self._least_cost(masses, gen)
         return {
             "g": _expected(gen, u),
             "d": _expected(masses, real_loss) + on_gen,
@@ -420,11 +438,10 @@ class Trainer(loop.Solver):
             **self._gen_slope(u),
         }
 
-    def _best_costs(self, masses, gen):
-        """The least loss of a discriminator of this many cells, in each of them."""
-        disc = self.disc_capacity
-        shares = [_shares(disc, mass, whole=True) for mass in (gen, masses)]
-        return self.losses.game.discriminator_cost(shares[0] / shares[1])
+    def _least_cost(self, masses, gen):
+        """E[d*]: the least d of a discriminator of this many cells."""
+        real, other = (_shares(self.disc_capacity, mass, whole=True) for mass in (masses, gen))
+        return float(real @ self.losses.game.discriminator_cost(other / real))
 
     def _gen_slope(self, u):
         """Norm of the exact gradient of the generator, and the sd of its estimate in that norm."""
@@ -450,7 +467,7 @@ class Trainer(loop.Solver):
         modes = np.arange(self.n_modes)
         shares = [
             np.bincount(self._basins + 1, mass, self.n_modes + 1)[1:]
-            for mass in (self.state_[3], self.geometry.masses)
+            for mass in (self.state_[3], self.cells[1])
         ]
         covered = int(np.count_nonzero(shares[0] >= _COVERED * shares[1])) if modes.size else 0
         return {"modes": covered, "cell": int(np.argmax(self.state_[3]))}
@@ -468,6 +485,10 @@ class Trainer(loop.Solver):
         if self.lost is not None:
             return "diverged"
         return "converged" if row["js"] < self.tol else None
+
+    def _discriminator(self):
+        """f on the grid."""
+        return self._on_grid(self.losses.link(self.phi))
 
     def _on_grid(self, values):
         full = np.full(self.real.grid.shape, np.nan)
@@ -500,7 +521,7 @@ class Trainer(loop.Solver):
         return Solution(
             algorithm=self.name,
             ratio=self._on_grid(self.ratio),
-            discriminator=self._on_grid(self.losses.link(self.phi)),
+            discriminator=self._discriminator(),
             n_steps=run.n_steps,
             trace=trace,
             certificate={
@@ -515,6 +536,7 @@ class Trainer(loop.Solver):
             snapshot_steps=run.snapshot_steps,
             snapshots=np.stack(run.snapshots) if run.snapshots else None,
             seed=self.seed,
+            particles=self.places,
             **training_outcome.outcome(self, run, trace),
         )
 
@@ -577,7 +599,7 @@ def _shares(capacity, masses, whole=False):
     return np.bincount(capacity.block, masses, capacity.size)
 
 
-def _effective_support(masses):
+def effective_support(masses):
     """exp(entropy): how many cells of equal mass would be as many."""
     positive = masses[masses > 0]
     return math.exp(-float(positive @ np.log(positive)))

@@ -6,6 +6,7 @@ training does can be set beside what theory says at every turn.
 
 from ratiogan.catalogue import ALGORITHMS, GENERATORS
 from ratiogan.errors import check_choice
+from ratiogan.solvers.particles import Particles
 from ratiogan.solvers.scenarios import play
 from ratiogan.solvers.trainer import Trainer
 
@@ -158,4 +159,6 @@ def training(
 def trainer(generator="logits", **options):
     """The solver of a kind of generator; arguments as `training`."""
     check_choice("generator", generator, tuple(GENERATORS))
+    if generator == "particles":
+        return Particles(**options)
     return Trainer(generator=generator, **options)
