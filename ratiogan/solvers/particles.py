@@ -352,6 +352,11 @@ class Particles(Trainer):
         return self.state_[3][self.support.reshape(-1)] / self.geometry.masses
 
     @property
+    def first_places(self):
+        """Where they began: array (n, ndim)."""
+        return self._first
+
+    @property
     def moved(self):
         """Rms distance of the particles from where they began."""
         return _rms(self.places - self._first)
@@ -516,7 +521,8 @@ class Hats(Capacity):
         super().__init__(grid, np.ones(grid.shape, dtype=bool), cells, smooth, "disc")
         self._points = grid.points()
         self._nodes = [
-            _block_centres(edges, count) for edges, count in zip(grid.edges, self.cells, strict=True)
+            _block_centres(edges, count)
+            for edges, count in zip(grid.edges, self.cells, strict=True)
         ]
         self._lattice = Lattice(self._nodes)
         self._spots = self._lattice.spots(self._points)

@@ -6,6 +6,7 @@ numbers of this run; if they do not bear it out the sentence begins with NOT SEE
 not as predicted.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,11 +19,13 @@ from ratiogan.solvers.levels import late
 from ratiogan.solvers.logits import logits
 from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.training_outcome import equilibrium
+from ratiogan.solvers.wgan import WGAN
 from ratiogan.text import significant
 
 _ALIKE = 0.02  # share by which a loss may differ from its value at equilibrium
 _SETTLED = 0.1  # share of the first JSD that counts as learned
 _FAR = 0.1  # max|R-1| from which R is far from 1
+_BEYOND = 1.5  # the samples of lsgan that start beyond the data
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,14 @@ class Scenario:
         companions by name.
     companions : dict of str to dict
         What each companion changes.
+    solver : callable or None
+        A solver of its own, where it is not training.
     """
 
     settings: dict
     tell: Callable
     companions: dict = field(default_factory=dict)
+    solver: Callable | None = None
 
 
 def play(name, given, build, rng, **how):
@@ -87,7 +93,16 @@ def play(name, given, build, rng, **how):
             fix=f"{hint}See: ratiogan list scenarios",
         )
     scenario = SCENARIOS[name]
+    build = scenario.solver or build
     options = {**scenario.settings, **given}
+    known = inspect.signature(build).parameters
+    foreign = [key for key in given if scenario.solver and key not in known]
+    if foreign:
+        raise InputError(
+            f"scenario {name} takes no {foreign[0]}.",
+            argument=foreign[0],
+            fix=f"Leave it out; see: ratiogan run {build.name} --help",
+        )
     seed = rng if rng is None or isinstance(rng, (int, np.integer)) else rng.integers(1 << 62)
     solver = build(rng=seed, **options)
     run = solver.solve(**how)
@@ -236,10 +251,82 @@ def _maximum_likelihood(solver, run, others):
         exact < 1e-12 and off > 0.1 and noise[0] > 2.0 * noise[1] and ends[0] > 2.0 * ends[1],
         f"NOISY: with the best response the generator's gradient is that of maximum likelihood, "
         f"p_g - p_r, to {exact:.0e}; with the discriminator as trained it is off by "
-        f"{100 * off:.0f}%. From {solver.batch} samples its standard deviation is "
+        f"{_number(off, 2)} times its size. From {solver.batch} samples its standard deviation is "
         f"{_number(noise[0])} times its size at the start, {_number(ends[0], 2)} times in the last "
         f"quarter; that of the non-saturating one is {_number(noise[1])} and "
         f"{_number(ends[1], 2)} times.",
+    )
+
+
+def _saturating(solver, run, others):
+    other = others["non-saturating"]
+    ways = [_way(solver, one.particles) for one in (run, other)]
+    speeds = [float(one.trace.gen_gradient[0]) for one in (run, other)]
+    return Told(
+        ways[0] < 0.05 and ways[1] > 0.95,
+        f"SATURATED: in {run.n_steps} turns the minimax samples went {_percent(ways[0])} of the "
+        f"way to the data, the non-saturating ones {_percent(ways[1])}, with the same optimal "
+        f"discriminator: it rejects all of them, and there the minimax loss has a slope of "
+        f"{speeds[0]:.1e}, the other of {_number(speeds[1])} (rms, at the start).",
+    )
+
+
+def _way(solver, places):
+    """Which share of the way from the mean of p_g to that of p_r the mean of samples has gone."""
+    points = solver.real.grid.points()[:, 0]
+    start, goal = (float(one.mass.reshape(-1) @ points) for one in (solver.gen, solver.real))
+    return (float(places[:, 0].mean()) - start) / (goal - start)
+
+
+def _percent(share):
+    return f"{100 * share:.2g}%" if abs(share) < 0.1 else f"{100 * share:.0f}%"
+
+
+def _lsgan(solver, run, others):
+    points = solver.real.grid.points()[:, 0]
+    start = solver.first_places[:, 0]
+    beyond = start > _BEYOND
+    moved, ends = {}, {}
+    for name, one in {"(-1, 1, 0)": run, **others}.items():
+        places = one.particles[:, 0]
+        moved[name] = float(np.mean((places - start)[beyond]))
+        ends[name] = float(np.mean(np.interp(places[beyond], points, one.discriminator)))
+    pulled = moved["(-1, 1, 0)"]
+    away = min(moved["non-saturating"], moved["minimax"])
+    stays = abs(moved["(0, 1, 1)"])
+    return Told(
+        pulled < -1.0 and away > 0.1 and stays < 0.5 and abs(ends["(-1, 1, 0)"]) < 0.2,
+        f"PULLED to the boundary: the samples beyond the data least squares (-1, 1, 0) moved by "
+        f"{pulled:+.2f}, to D = {ends['(-1, 1, 0)']:.2f} (the boundary is 0); (0, 1, 1) wants D = 1 and "
+        f"moved them {moved['(0, 1, 1)']:+.2f}, to {ends['(0, 1, 1)']:.2f}; non-saturating "
+        f"{moved['non-saturating']:+.2f} and minimax {moved['minimax']:+.2f}, away. u' = D - c is "
+        f"flat at one point only.",
+    )
+
+
+def _mixture(solver, run, others):
+    cross, other = others["non-saturating"], others["least squares (-1, 1, 0)"]
+    levels = [_mean(one, "js") for one in (run, cross, other)]
+    cells = [_median(one, "effective_support") for one in (run, cross, other)]
+    modes = [_median(one, "modes") for one in (run, cross)]
+    seen = levels[0] < 0.8 * levels[1] and levels[0] < 0.8 * levels[2]
+    return Told(
+        seen and modes[0] == solver.n_modes,
+        f"SPREADS OUT: with least squares (0, 1, 1) the samples cover {modes[0]:.0f} of "
+        f"{solver.n_modes} modes in {cells[0]:.0f} cells, JSD {_number(levels[0], 2)}; "
+        f"non-saturating {modes[1]:.0f} in {cells[1]:.0f} cells, JSD {_number(levels[1], 2)}; "
+        f"least squares (-1, 1, 0), which has no restoring force at R = 1, {cells[2]:.0f} cells, JSD "
+        f"{_number(levels[2], 2)}.",
+    )
+
+
+def _wgan(solver, run, others):
+    first, level = run.trace.cost[0], _mean(run, "cost")
+    return Told(
+        level < _SETTLED * first,
+        f"W1 FELL from {_number(first)} to {_number(level, 2)} ({_percent(level / first)}), its "
+        f"mean over the last quarter of {run.n_steps} turns, with a critic of clipped weights and "
+        f"minibatches of {run.options['batch']}.",
     )
 
 
@@ -252,6 +339,8 @@ def _size(values, masses):
     """Norm of a gradient in theta in the inner product of p_r."""
     return math.sqrt(float(np.sum(values**2 / masses)))
 
+
+_PARTICLES = {"generator": "particles", "particles": 1000}
 
 SCENARIOS = {
     "healthy": Scenario({}, _healthy),
@@ -287,4 +376,39 @@ SCENARIOS = {
         _maximum_likelihood,
         {"non-saturating": {"game": "non-saturating"}},
     ),
+    "saturating": Scenario(
+        {
+            **_PARTICLES, "game": "minimax", "discriminator": "kde", "max_steps": 300,
+            "real": "normal:mean=2,sd=0.5", "gen": "normal:mean=-2,sd=0.5", "domain": "-6:6",
+        },
+        _saturating,
+        {"non-saturating": {"game": "non-saturating"}},
+    ),
+    "lsgan": Scenario(
+        {
+            **_PARTICLES, "game": "least-squares:a=-1,b=1,c=0", "disc_cells": 2,
+            "optimizer": "sgd", "batch": "exact", "alpha_disc": 0.3, "disc_steps": 20,
+            "alpha_gen": 0.02, "max_steps": 400, "real": "normal:mean=0,sd=0.4",
+            "gen": "bimodal:means=-2/2.5,sd=0.3,weights=0.85/0.15", "domain": "-5:5",
+        },
+        _lsgan,
+        {
+            "(0, 1, 1)": {"game": "least-squares"},
+            "non-saturating": {"game": "non-saturating"},
+            "minimax": {"game": "minimax"},
+        },
+    ),
+    "mixture-1d": Scenario(
+        {
+            **_PARTICLES, "game": "least-squares", "disc_smooth": 0.4, "alpha_gen": 0.003,
+            "max_steps": 3000, "grid": 256, "domain": "-5:5", "gen": "normal:mean=0,sd=0.5",
+            "real": "bimodal:means=-2/2,sd=0.5,weights=0.5/0.5",
+        },
+        _mixture,
+        {
+            "non-saturating": {"game": "non-saturating"},
+            "least squares (-1, 1, 0)": {"game": "least-squares:a=-1,b=1,c=0"},
+        },
+    ),
+    "wgan": Scenario({}, _wgan, solver=WGAN),
 }  # fmt: skip
