@@ -35,6 +35,7 @@ SECTIONS = {
     "manhattan": ("benchmarks.manhattan:manhattan", "Manhattan transport, one core"),
     "euclidean": ("benchmarks.euclidean:euclidean", "Euclidean transport, one core"),
     "training": ("benchmarks.training:training", "a training turn, one core, 1,024 cells"),
+    "scenarios": ("benchmarks.scenarios:scenarios", "scenarios of run training, 20 seeds each"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }
@@ -42,7 +43,7 @@ SECTIONS = {
 # Minutes each: only where they are named.
 SIMULATIONS = (
     "coverage", "ground-coverage", "power", "ratio-intervals", "density-ratio", "manhattan",
-    "euclidean",
+    "euclidean", "scenarios",
 )  # fmt: skip
 
 

@@ -297,7 +297,7 @@ def _lsgan(solver, run, others):
     return Told(
         pulled < -1.0 and away > 0.1 and stays < 0.5 and abs(ends["(-1, 1, 0)"]) < 0.2,
         f"PULLED to the boundary: the samples beyond the data least squares (-1, 1, 0) moved by "
-        f"{pulled:+.2f}, to D = {ends['(-1, 1, 0)']:.2f} (the boundary is 0); (0, 1, 1) wants D = 1 and "
+        f"{pulled:+.2f}, to D = {ends['(-1, 1, 0)']:.2f} (the boundary: 0); (0, 1, 1) wants D = 1, "
         f"moved them {moved['(0, 1, 1)']:+.2f}, to {ends['(0, 1, 1)']:.2f}; non-saturating "
         f"{moved['non-saturating']:+.2f} and minimax {moved['minimax']:+.2f}, away. u' = D - c is "
         f"flat at one point only.",
@@ -315,8 +315,8 @@ def _mixture(solver, run, others):
         f"SPREADS OUT: with least squares (0, 1, 1) the samples cover {modes[0]:.0f} of "
         f"{solver.n_modes} modes in {cells[0]:.0f} cells, JSD {_number(levels[0], 2)}; "
         f"non-saturating {modes[1]:.0f} in {cells[1]:.0f} cells, JSD {_number(levels[1], 2)}; "
-        f"least squares (-1, 1, 0), which has no restoring force at R = 1, {cells[2]:.0f} cells, JSD "
-        f"{_number(levels[2], 2)}.",
+        f"least squares (-1, 1, 0), which has no restoring force at R = 1, {cells[2]:.0f} cells, "
+        f"JSD {_number(levels[2], 2)}.",
     )
 
 
@@ -368,20 +368,20 @@ SCENARIOS = {
             "full capacity": {"gen_cells": None},
         },
     ),
-    "maximum-likelihood": Scenario(
-        {
-            "game": "maximum-likelihood", "gradient": "score", "baseline": "leave-one-out",
-            "gen": "normal:mean=-1,sd=1",
-        },
-        _maximum_likelihood,
-        {"non-saturating": {"game": "non-saturating"}},
-    ),
     "saturating": Scenario(
         {
             **_PARTICLES, "game": "minimax", "discriminator": "kde", "max_steps": 300,
             "real": "normal:mean=2,sd=0.5", "gen": "normal:mean=-2,sd=0.5", "domain": "-6:6",
         },
         _saturating,
+        {"non-saturating": {"game": "non-saturating"}},
+    ),
+    "maximum-likelihood": Scenario(
+        {
+            "game": "maximum-likelihood", "gradient": "score", "baseline": "leave-one-out",
+            "gen": "normal:mean=-1,sd=1",
+        },
+        _maximum_likelihood,
         {"non-saturating": {"game": "non-saturating"}},
     ),
     "lsgan": Scenario(

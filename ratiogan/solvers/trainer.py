@@ -612,7 +612,8 @@ def _expected(masses, values):
 
 def _norm(gradient, scale):
     """Of a gradient whose components are to be multiplied by `scale`."""
-    return math.sqrt(float(gradient @ (scale * gradient)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.sqrt(float(gradient @ (scale * gradient)))
 
 
 def _as_text(cells):
