@@ -32,6 +32,7 @@ LAZY = {
     ("ratiogan.twosample.*", "scipy"): "start-up: scipy.stats alone takes 0.9 s",
     ("ratiogan.transport.poisson", "scipy"): "start-up: only grids in several dimensions need it",
     ("ratiogan.solvers.capacity", "scipy"): "start-up: only a player that is smoothed needs it",
+    ("ratiogan.peaks", "scipy"): "start-up: the modes of a line need it not",
     ("ratiogan.twosample.diagnosis", "ratiogan.report"): "as for solution",
     ("ratiogan.twosample.*", "ratiogan.plots"): "as for solution",
     ("ratiogan.distribution", "matplotlib"): "only images need it",
