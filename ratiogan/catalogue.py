@@ -297,6 +297,24 @@ GENERATORS = _table(
     Entry("particles", "samples that move along -grad u(f(y))"),
 )
 
+SCENARIOS = _table(
+    Entry("healthy", "what one would like to see: the losses settle and JSD falls"),
+    Entry("weak-discriminator", "looks good, but: a discriminator with too little capacity"),
+    Entry("too-few-discriminator-steps", "mode collapse: the discriminator lags behind"),
+    Entry("overfit", "the discriminator learns a small data set by heart"),
+    Entry("weak-generator", "a generator with too little capacity for p_r"),
+    Entry("saturating", "minimax, the saturating loss: slow at first"),
+    Entry("maximum-likelihood", "the maximum-likelihood loss: a heavy tail of u"),
+    Entry("lsgan", "least squares with codes (-1, 1, 0): no restoring force at R = 1"),
+    Entry("mixture-1d", "particles on a mixture of Gaussians on the line"),
+    Entry("wgan", "the same problem by WGAN's algorithm", also=("wasserstein-gan",)),
+)
+
+DISCRIMINATORS = _table(
+    Entry("cells", "one logit per cell, trained in turns (default)"),
+    Entry("kde", "the best response to kernel densities of the particles and of p_r"),
+)
+
 INNER_PRODUCTS = _table(
     Entry("reference", "L2(p_r): divided by the cell's share of p_r (default)"),
     Entry("euclidean", "as autodiff gives it: learning rates then grow with the number of cells"),
