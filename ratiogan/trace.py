@@ -167,8 +167,8 @@ LAYOUTS = {
         predictions=(62, 12),
     ),
     "training": Layout(
-        "  turn        g           d          JSD      KL(gen||real)   max|R-1|   cells in use"
-        "   modes   accuracy",
+        "  turn           g           d         JSD   KL(gen||real)   max|R-1|"
+        "   cells in use   modes   accuracy",
         "{:>6}   {:>9}   {:>9}   {:>9}   {:>13}   {:>8}   {:>12}   {:>5}   {:>8}",
         predictions=(46, 17),
     ),

@@ -28,6 +28,10 @@ LAZY = {
         "ratiogan.plots.descent",
         "ratiogan.games",
     ): "for a saved run, of which only one panel asks f*",
+    (
+        "ratiogan.plots.training",
+        "ratiogan.solvers.particles",
+    ): "only a generator of particles has a field to show",
     ("ratiogan.presets", "scipy"): "start-up: the default problem needs no SciPy",
     ("ratiogan.twosample.*", "scipy"): "start-up: scipy.stats alone takes 0.9 s",
     ("ratiogan.transport.poisson", "scipy"): "start-up: only grids in several dimensions need it",
