@@ -131,7 +131,7 @@ def _labels(ax, look, solution):
 def _turns(ax, look, solution):
     """The axis of turns: few ticks, as there may be many digits; above maps fewer still."""
     whole_steps(ax, look, solution.trace.step[-1])
-    most = 2 if on_plane(solution) else 4
+    most = 2 if on_plane(solution) else 5
     ax.xaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10], integer=True))
 
 
@@ -280,7 +280,7 @@ def plot_coverage(solution, ax=None, style=None, letter="c"):
     matplotlib.axes.Axes
     """
     ax, look = new_axes(ax, style)
-    dress(ax, look, f"({letter}) coverage ($p_r$'s: 1)", "turn")
+    dress(ax, look, f"({letter}) coverage, share of $p_r$'s", "turn")
     turn = np.asarray(solution.trace.step, dtype=float)
     _turns(ax, look, solution)
     found = coverage_lines(solution)
@@ -320,14 +320,14 @@ def plot_end(solution, ax=None, style=None, letter="d"):
     row = flat_density(solution, solution.ratio)
     colour = look.colour("gen")
     x, mean, least, most = block_means(grid, row)
-    top = 1.05 * top_of(real, [mean])
+    top = 1.05 * top_of(real, [mean, most])
     ax.set_ylim(0, top / ROOM)
     _banded(ax, look, (x, mean, least, most), (0, top), colour, "-", "p_g")
     if mean.max() > top:
         at = x[int(np.argmax(mean))]
         left = at < np.mean(ax.get_xlim())
         ax.annotate(
-            f"up to {row.max():.3g}", (at, 0.97 * top),
+            f"up to {row.max():.3g}", (at, 0.88 * top),
             xytext=((0.4 if left else -0.4) * look.text, 0), textcoords="offset points",
             va="top", ha="left" if left else "right", fontsize=look.text,
             color=look.words(colour), gid="spike",
