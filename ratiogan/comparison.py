@@ -120,7 +120,7 @@ class Comparison:
 
         def key(i):
             run = self.runs[i]
-            error = _late(run, "js")[0] if self._by_jsd else run.max_error
+            error = _late(run, "js")[0] if self.by_jsd else run.max_error
             error = error if not math.isnan(error) else math.inf
             converged = run.status is Status.CONVERGED
             return (0, run.n_steps) if converged else (1, error)
@@ -128,12 +128,16 @@ class Comparison:
         return tuple(sorted(range(len(self.runs)), key=key))
 
     @property
-    def _by_jsd(self):
-        """Whether what is left is judged by JSD: the noise of training sits in the emptiest cell,
-        which is all that max|R-1| looks at."""
+    def by_jsd(self):
+        """Whether what is left is judged by JSD: beside training, whose noise sits in the emptiest
+        cell, which is all that max|R-1| looks at."""
         return any(run.algorithm == "training" for run in self.runs) and all(
             "js" in run.trace for run in self.runs
         )
+
+    def jsd_left(self):
+        """Mean, least and most of each run's JSD over the last quarter of its steps."""
+        return [_late(run, "js") for run in self.runs]
 
     @property
     def as_predicted(self):
@@ -147,7 +151,7 @@ class Comparison:
         converged = [pair for pair in ranked if pair[1].status is Status.CONVERGED]
         if not converged:
             label, run = ranked[0]
-            if self._by_jsd:
+            if self.by_jsd:
                 word = step_word(run.algorithm)
                 return (
                     f"NONE CONVERGED: closest is {label}, JSD = "
@@ -182,6 +186,9 @@ class Comparison:
         if len(others) > 1:
             return f"none of the other {len(others)} converges"
         label, run = self.labels[others[0]], self.runs[others[0]]
+        if run.status is Status.CONVERGING and not run.options.get("tol"):
+            taken = _steps(run.n_steps, step_word(run.algorithm))
+            return f"{label} had no tolerance, and took its {taken}"
         return f"{label} does not converge ({run.status.value})"
 
     def table(self):
@@ -231,7 +238,7 @@ class Comparison:
         hover or cycle."""
         if all(run.algorithm in ("wglgd", "wgan") for run in self.runs):  # the cost of others is
             name, column = "W1", "cost"  # E[Phi], in a unit of its game's
-        elif self._by_jsd:
+        elif self.by_jsd:
             name, column = "JSD", "js"
         else:
             return []

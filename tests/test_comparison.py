@@ -542,6 +542,7 @@ def test_runs_of_training_are_judged_by_their_divergence():
     )
     mixed = compare("glgd", "training:batch=exact", grid=32, max_steps=60)
     assert mixed.finding.startswith("BEST: glgd (")
+    assert mixed.finding.endswith("training:batch=exact had no tolerance, and took its 60 turns.")
 
 
 def test_only_what_is_w1_is_called_w1():

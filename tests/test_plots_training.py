@@ -9,6 +9,7 @@ from test_plots import lines_of, unreadable, words
 
 import ratiogan as rg
 from ratiogan import plots
+from ratiogan.animation import animate
 from ratiogan.catalogue import PALETTE
 from ratiogan.plots import training as panels
 from ratiogan.solvers.landmarks import minibatch_floor, modes_of
@@ -196,3 +197,22 @@ def test_the_same_run_gives_the_same_bytes(run, tmp_path):
         buffer = io.BytesIO(plots.figure_bytes(plots.figure(run("data")), "png"))
         files.append(buffer.getvalue())
     assert files[0] == files[1]
+
+
+def test_a_comparison_of_training_shows_the_divergence_left(tmp_path):
+    comparison = rg.compare("training", "training:disc_steps=5", grid=64, max_steps=300)
+    figure = plots.figure(comparison)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles[0] == "(a) JSD of $p_g$ and $p_r$" and titles[3].startswith("(d) JSD left")
+    assert figure.axes[0].get_xlabel() == "turn" and unreadable(figure) == []
+    widths = [bar.get_width() for bar in figure.axes[3].patches]
+    left = [comparison.jsd_left()[i][0] for i in comparison.ranking]
+    assert widths == pytest.approx(left) and widths == sorted(widths)
+    animate(comparison, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "JSD left" in page and "steps to tolerance" not in page and '"unit":"turn"' in page
+    mixed = rg.compare("glgd", "training:batch=exact", grid=32, max_steps=60)
+    titles = [ax.get_title(loc="left") for ax in plots.figure(mixed).axes]
+    assert plots.figure(mixed).axes[0].get_xlabel() == "step"
+    assert titles[0].startswith("(a) max|R") and titles[3] == "(d) steps to tolerance"
+    assert unreadable(plots.figure(mixed)) == []

@@ -64,7 +64,13 @@ from ratiogan.plots.saturation import (
     saturation_panels,
 )
 from ratiogan.plots.saving import figure_bytes, save
-from ratiogan.plots.several import plot_errors, plot_final, plot_steps, several_figure
+from ratiogan.plots.several import (
+    plot_errors,
+    plot_final,
+    plot_left,
+    plot_steps,
+    several_figure,
+)
 from ratiogan.plots.training import (
     plot_coverage,
     plot_end,
@@ -105,6 +111,7 @@ __all__ = [
     "plot_histograms",
     "plot_interval",
     "plot_jsd",
+    "plot_left",
     "plot_level_ratios",
     "plot_line_critic",
     "plot_losses",

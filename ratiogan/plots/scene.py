@@ -22,7 +22,18 @@ from ratiogan.plots.descent import (
 )
 from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_norm, thin, top_of
 from ratiogan.plots.look import command_text, key_sentence, log_ticks, mix, version
-from ratiogan.plots.several import LOG_LOG, errors_of, run_colours, short_labels
+from ratiogan.plots.several import (
+    ERROR_NAMES,
+    LEFT,
+    LOG_LOG,
+    by_jsd,
+    error_columns,
+    errors_of,
+    left_limits,
+    run_colours,
+    short_labels,
+    unit_of,
+)
 from ratiogan.plots.training import (
     equilibrium_of,
     floor_of,
@@ -75,8 +86,8 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
 
 
 def _unit(result):
-    """What a step of a result is called; steps where several runs are."""
-    return "step" if hasattr(result, "runs") else step_word(result.algorithm)
+    """What a step of a result is called."""
+    return unit_of(result) if hasattr(result, "runs") else step_word(result.algorithm)
 
 
 # --- axes ----------------------------------------------------------------------------------------
@@ -546,10 +557,7 @@ def _several(comparison, look, points, frames, cells):
     counts = [max(1, run.n_steps) for run in runs]
     logarithmic = max(counts) > LOG_LOG * min(counts)
     panels = []
-    for letter, column, heading in (
-        ("a", "max_error", "max|R\u22121|"),
-        ("b", "rms_error", "rms|R\u22121| in L2(p_r)"),
-    ):
+    for letter, column in zip("ab", error_columns(comparison), strict=True):
         lines = [errors_of(run, column) for run in runs]
         values = np.concatenate([y[np.isfinite(y)] for _, y in lines] or [np.ones(1)])
         low = max(values.min(initial=1.0), 1e-40)
@@ -557,7 +565,8 @@ def _several(comparison, look, points, frames, cells):
         margin = (high / low) ** 0.06
         first = 0.9 if logarithmic else -0.02 * max(counts)
         shown = panel(
-            f"({letter}) {heading}", axis("step", first, max(counts), logarithmic, whole=True),
+            f"({letter}) {ERROR_NAMES[column]}",
+            axis(unit_of(comparison), first, max(counts), logarithmic, whole=True),
             axis("", low / margin, high * margin, log=True),
         )  # fmt: skip
         for (x, y), name, (colour, _), dash in zip(lines, names, colours, dashes, strict=True):
@@ -569,21 +578,35 @@ def _several(comparison, look, points, frames, cells):
             shown["series"].append(drawn)
         panels.append(shown)
     panels.append(_ends(comparison, look, names, colours, dashes, histories, steps, points, cells))
-    order = comparison.ranking
-    panels.append(
-        {
-            "type": "bars", "heading": "(d) steps to tolerance",
-            "x": axis("steps", 0.8, 2 * max(counts), log=True),
-            "names": [names[i] for i in order], "values": [counts[i] for i in order],
-            "colours": [colours[i][0] for i in order],
-            "met": [runs[i].status.value == "converged" for i in order],
-            "texts": [
-                f"{runs[i].n_steps}" if runs[i].status.value == "converged"
-                else f"not met in {runs[i].n_steps}" for i in order
-            ],
-        }
-    )  # fmt: skip
+    panels.append(_bars(comparison, names, colours, counts))
     return steps, panels
+
+
+def _bars(comparison, names, colours, counts):
+    """Panel (d) of a comparison: steps to tolerance, or the JSD left."""
+    order, runs = comparison.ranking, comparison.runs
+    shown = {
+        "type": "bars", "heading": f"(d) {LEFT}", "x": None,
+        "names": [names[i] for i in order], "values": None,
+        "colours": [colours[i][0] for i in order],
+    }  # fmt: skip
+    if by_jsd(comparison):
+        left = [comparison.jsd_left()[i] for i in order]
+        low, high = left_limits(left)
+        means = [mean for mean, _, _ in left]
+        return shown | {
+            "x": axis("JSD", low, high, log=True), "values": [max(mean, low) for mean in means],
+            "met": [True] * len(order), "texts": [f"{mean:.2g}" for mean in means],
+        }  # fmt: skip
+    met = [runs[i].status.value == "converged" for i in order]
+    return shown | {
+        "heading": "(d) steps to tolerance", "x": axis("steps", 0.8, 2 * max(counts), log=True),
+        "values": [counts[i] for i in order], "met": met,
+        "texts": [
+            f"{runs[i].n_steps}" if reached else f"not met in {runs[i].n_steps}"
+            for i, reached in zip(order, met, strict=True)
+        ],
+    }  # fmt: skip
 
 
 def _ends(comparison, look, names, colours, dashes, histories, steps, points, cells):
