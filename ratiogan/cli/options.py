@@ -439,9 +439,9 @@ OPTIONS = {
         "--tol",
         "FLOAT",
         type=Tolerance(),
-        help="Stop when max|R-1| (wglgd, wgan: W1; training: JSD) is below; 0 takes --max-steps"
-        " steps. Default: 1e-10; wgan, training: 0. wasserstein: the certified relative gap, above"
-        " 0. Default: 1e-3.",
+        help="Stop when max|R-1| (wglgd, wgan: W1; training: JSD) is below. With 0 it takes"
+        " --max-steps steps. Default: 1e-10; wgan, training: 0. wasserstein: the certified"
+        " relative gap, above 0. Default: 1e-3.",
     ),
     "max-steps": _option(
         "Algorithm", "--max-steps", "INT", type=Whole(1), help="Most steps. Default: by algorithm."
