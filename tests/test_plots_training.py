@@ -14,6 +14,7 @@ from ratiogan.catalogue import PALETTE
 from ratiogan.plots import training as panels
 from ratiogan.solvers.landmarks import minibatch_floor, modes_of
 
+CUBE = rg.Grid.regular((3, 4, 5), (0, 0, 0), (3, 4, 5))
 SHORT = {"grid": 200, "max_steps": 300}
 RUNS = {
     "minibatches": SHORT,
@@ -24,6 +25,16 @@ RUNS = {
     "counts": {"real": "poisson:rate=3", "gen": "poisson:rate=4", "max_steps": 50},
     "plane": {"real": "ring8", "gen": "ring8:drop=4", "grid": "24x24", "max_steps": 60},
     "one turn": {"grid": 64, "max_steps": 1},
+    "one sample": {"grid": 2, "max_steps": 5, "batch": 1},
+    "cube": {
+        "real": rg.Distribution.from_mass(np.arange(1.0, 61).reshape(3, 4, 5), CUBE),
+        "gen": rg.Distribution.from_mass(np.arange(60.0, 0, -1).reshape(3, 4, 5), CUBE),
+        "max_steps": 20,
+    },
+    "restricted": {
+        "real": "uniform:low=-1,high=1", "gen": "normal", "singular": "restrict",
+        "domain": "-4:4", "grid": 300, "max_steps": 50,
+    },
     "lost": {
         **SHORT, "optimizer": "sgd", "alpha_disc": 1e200, "game": "maximum-likelihood",
     },

@@ -403,7 +403,7 @@ def _jsd_panel(solution, look, steps):
     drawn["dots"] = [_list(steps), _list(values[_rows_at(solution.trace.step, steps)])]
     shown["series"] = [drawn]
     if floor is not None:
-        mean, least, most = floor
+        mean, least, most = np.clip(floor, *limits)  # a log axis has no place for 0
         # Round both halves of the band, from its middle, where its name is written.
         shown["marks"] = [
             {"kind": "area", "x": [0, last, last, 0, 0, last, last],

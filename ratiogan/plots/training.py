@@ -222,7 +222,7 @@ def plot_jsd(solution, ax=None, style=None, letter="b"):
 
 def _noise_band(ax, look, floor, turn, values, said):
     """The grey band of minibatches, its mean dotted, and its name where it is clear."""
-    mean, least, most = floor
+    mean, least, most = np.clip(floor, *ax.get_ylim())  # a log axis has no place for 0
     grey = look.colour("floor")
     ax.axhspan(least, most, color=grey, alpha=0.3, linewidth=0, zorder=1, gid="noise floor")
     ax.axhline(mean, color=grey, linestyle=DASHES[2], linewidth=0.6 * look.line, zorder=1.5)
