@@ -9,6 +9,8 @@ import ratiogan as rg
 from ratiogan import catalogue
 from ratiogan.cli.main import main
 from ratiogan.cli.options import OPTIONS
+from ratiogan.explanations import EXPLANATIONS
+from ratiogan.solvers.landmarks import minibatch_floor
 from ratiogan.trace import LAYOUTS, step_word, trace_cells
 
 QUICK = ("--grid", "64", "--max-steps", "200")
@@ -206,3 +208,28 @@ def test_interrupted_runs_speak_of_turns(capsys, monkeypatch):
     code, _, errors = run(capsys, "--no-save")
     assert code == 1 and 'stopped at turn 4, status "interrupted"' in errors
     assert np.isfinite(solution.trace.g).all()
+
+
+def late(solution, column):
+    return float(
+        solution.trace[column][solution.trace.step >= 0.75 * solution.trace.step[-1]].mean()
+    )
+
+
+def test_numbers_of_the_pages_are_what_runs_give():
+    pages = {name: page.statement + page.argument for name, page in EXPLANATIONS.items()}
+    solved = {"batch": "exact", "disc_steps": "best", "optimizer": "sgd", "alpha_gen": 0.5}
+    blind = rg.training(disc_cells=8, inner_product="fisher", max_steps=60, **solved)
+    assert f"JSD is {blind.trace.js[-1]:.4f}" in pages["weak-discriminator"]
+    assert f"max|R-1| {blind.trace.max_error[-1]:.1f}" in pages["weak-discriminator"]
+    assert abs(blind.trace.d[-1] - 2 * np.log(2)) < 1e-15
+    assert f"JSD of {minibatch_floor(rg.preset('bimodal'), 8, 64)[0]:.3f}" in pages["minibatch"]
+    learnt = rg.training(data=300, alpha_disc=0.02, snapshots=False)
+    for name in ("overfit", "overfitting"):
+        assert f"{late(learnt, 'd_train'):.2f}" in pages[name]
+        assert f"{late(learnt, 'd'):.2f}" in pages[name]
+    assert f"rises to {late(learnt, 'js'):.3f}" in pages["overfit"]
+    ends = [rg.training(gen_cells=n, snapshots=False) for n in (8, 4)]
+    for end in ends:
+        for number in (late(end, "js"), late(end, "g"), late(end, "d")):
+            assert f"{number:.3f}" in pages["weak-generator"]

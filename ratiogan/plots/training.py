@@ -445,9 +445,20 @@ def _draw_particles(solution, ax, look):
     centres = grid.centres[0]
     at = np.linspace(0, centres.size - 1, min(_MOST_ARROWS, centres.size)).round().astype(int)
     speed = velocities_of(solution)[at, 0]
+    height = np.full(at.size, 0.1 * top)
+    _arrows(ax, (centres[at], height), (speed, np.zeros(at.size)), look.muted)
+
+
+def _arrows(ax, places, vectors, colour):
+    """Arrows of which the longest is as long as they are apart, and none is where nothing moves."""
+    x = np.unique(places[0])
+    apart = np.median(np.diff(x)) if x.size > 1 else 1.0
+    longest = float(np.nanmax(np.hypot(*vectors)))
+    if not longest > 0:
+        return
     ax.quiver(
-        centres[at], np.full(at.size, 0.1 * top), speed, np.zeros(at.size), color=look.muted,
-        pivot="middle", width=0.005, gid="field",
+        *places, *vectors, color=colour, pivot="middle", angles="xy", scale_units="xy",
+        scale=longest / apart, width=0.005, gid="field",
     )  # fmt: skip
 
 
@@ -515,4 +526,4 @@ def _draw_field(solution, ax, look):
         field = field.mean(axis=tuple(range(2, grid.ndim)))
     shown = field[np.ix_(*at)]
     x, y = np.meshgrid(grid.centres[0][at[0]], grid.centres[1][at[1]], indexing="ij")
-    ax.quiver(x, y, shown[..., 0], shown[..., 1], color="#111111", pivot="middle", gid="field")
+    _arrows(ax, (x, y), (shown[..., 0], shown[..., 1]), "#111111")
