@@ -33,6 +33,7 @@ DRAWN = (  # by the script itself
 FIRST = "ratiogan run glgd --grid 1024"
 README = {  # the pictures of the front page
     "glgd": FIRST,
+    "training": "ratiogan run training",
     "diagnose": "ratiogan diagnose --real ring8 --gen ring8:drop=4,thin=7,n=10000 -o ring",
     "wasserstein": "ratiogan wasserstein --real ring8 --gen ring8:drop=4,thin=7 --grid 64x64 -o w1",
 }

@@ -148,7 +148,7 @@ def _gif(result, look, command):
     for k, step in enumerate(shown["steps"]):
         for panel in panels:
             panel.show(k)
-        counter.set_text(f"step {step}")
+        counter.set_text(f"{shown['unit']} {step}")
         canvas.restore_region(ground)
         for artist in sorted(moving, key=lambda artist: artist.get_zorder()):
             artist.axes.draw_artist(artist)

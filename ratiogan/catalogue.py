@@ -303,13 +303,20 @@ SCENARIOS = _table(
     Entry(
         "mixture-1d", "kernel estimates of a mixture, step by step: least squares, cross-entropy"
     ),
-    Entry("wgan", "the Wasserstein loss with a clipped critic: W1 falls"),
+    Entry(
+        "wgan", "the Wasserstein loss with a clipped critic: W1 falls", also=("wasserstein-gan",)
+    ),
 )
 
 GENERATORS = _table(
     Entry("logits", "one logit per cell: p_g ~ p_0 e^theta (default)"),
     Entry("ratio", "R itself, projected on {R >= 0, E[R] = 1}"),
     Entry("particles", "samples that move along -grad u(f(y))"),
+)
+
+DISCRIMINATORS = _table(
+    Entry("cells", "one logit per cell, trained in turns (default)"),
+    Entry("kde", "the best response to kernel densities of the particles and of p_r"),
 )
 
 INNER_PRODUCTS = _table(

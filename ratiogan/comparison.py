@@ -36,6 +36,7 @@ from ratiogan.errors import (
 from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.glgd import glgd
+from ratiogan.solvers.training import training
 from ratiogan.solvers.wgan import wgan
 from ratiogan.solvers.wglgd import wglgd
 from ratiogan.spec import Spec, format_number, format_value, is_own_code, parse, parse_value
@@ -48,11 +49,22 @@ from ratiogan.text import (
     significant,
     wrap,
 )
+from ratiogan.trace import step_word
 
-SOLVERS = {"glgd": glgd, "alternating": alternating, "wglgd": wglgd, "wgan": wgan}
+SOLVERS = {
+    "glgd": glgd,
+    "alternating": alternating,
+    "wglgd": wglgd,
+    "wgan": wgan,
+    "training": training,
+}
 INDEX_FILE = "comparison.json"
 SCHEMA_VERSION = 1
 RMS_TOLERANCE = 1e-3
+
+# What training calls by a word in lists of its defaults is what it does when nothing is said.
+UNSAID = {"scenario": "none", "gen_loss": "same", "data": "fresh", "disc_cells": "all"}
+UNSAID["gen_cells"] = UNSAID["disc_cells"]
 EPS = 1e-16  # a JSD below this is round-off of the masses, whatever its digits say
 
 # Parameters of the solvers that say how to compute and record, not what: common to all runs.
@@ -108,11 +120,24 @@ class Comparison:
 
         def key(i):
             run = self.runs[i]
-            error = run.max_error if not math.isnan(run.max_error) else math.inf
+            error = _late(run, "js")[0] if self.by_jsd else run.max_error
+            error = error if not math.isnan(error) else math.inf
             converged = run.status is Status.CONVERGED
             return (0, run.n_steps) if converged else (1, error)
 
         return tuple(sorted(range(len(self.runs)), key=key))
+
+    @property
+    def by_jsd(self):
+        """Whether what is left is judged by JSD: beside training, whose noise sits in the emptiest
+        cell, which is all that max|R-1| looks at."""
+        return any(run.algorithm == "training" for run in self.runs) and all(
+            "js" in run.trace for run in self.runs
+        )
+
+    def jsd_left(self):
+        """Mean, least and most of each run's JSD over the last quarter of its steps."""
+        return [_late(run, "js") for run in self.runs]
 
     @property
     def as_predicted(self):
@@ -126,6 +151,13 @@ class Comparison:
         converged = [pair for pair in ranked if pair[1].status is Status.CONVERGED]
         if not converged:
             label, run = ranked[0]
+            if self.by_jsd:
+                word = step_word(run.algorithm)
+                return (
+                    f"NONE CONVERGED: closest is {label}, JSD = "
+                    f"{scientific(_late(run, 'js')[0])} in the mean of the last quarter of its "
+                    f"{_steps(run.n_steps, word)}{self._farthest(*ranked[-1])}."
+                )
             return (
                 f"NONE CONVERGED: closest is {label}, max|R-1| = {scientific(run.max_error)} "
                 f"after {_steps(run.n_steps)}."
@@ -143,11 +175,20 @@ class Comparison:
         times = significant(last.n_steps / first.n_steps, 3)
         return f"{text}; {slowest} needs {times}x as many{why}."
 
+    def _farthest(self, label, run):
+        """What the last of several runs has left."""
+        if len(self.runs) == 1:
+            return ""
+        return f"; {label} is at {scientific(_late(run, 'js')[0])}"
+
     def _others_than(self, best):
         others = [i for i in self.ranking if self.labels[i] != best]
         if len(others) > 1:
             return f"none of the other {len(others)} converges"
         label, run = self.labels[others[0]], self.runs[others[0]]
+        if run.status is Status.CONVERGING and not run.options.get("tol"):
+            taken = _steps(run.n_steps, step_word(run.algorithm))
+            return f"{label} had no tolerance, and took its {taken}"
         return f"{label} does not converge ({run.status.value})"
 
     def table(self):
@@ -193,17 +234,19 @@ class Comparison:
         return f"{self.finding}\n\n{markdown_table(*self.table())}\n"
 
     def _costs(self):
-        """W1 where all runs measure it; of the last quarter, since a run may hover or cycle."""
-        if not all("cost" in run.trace for run in self.runs):
+        """W1 where all runs measure it, JSD beside training; of the last quarter, since a run may
+        hover or cycle."""
+        if all(run.algorithm in ("wglgd", "wgan") for run in self.runs):  # the cost of others is
+            name, column = "W1", "cost"  # E[Phi], in a unit of its game's
+        elif self.by_jsd:
+            name, column = "JSD", "js"
+        else:
             return []
         rows = []
         for i in self.ranking:
-            trace = self.runs[i].trace
-            late = trace.cost[trace.step >= 0.75 * trace.step[-1]]
-            rows.append(
-                f"{self.labels[i]} {late.mean():.3g} ({late.min():.2g} to {late.max():.2g})"
-            )
-        text = f"W1, mean of the last quarter (least to most): {', '.join(rows)}."
+            mean, least, most = _late(self.runs[i], column)
+            rows.append(f"{self.labels[i]} {mean:.3g} ({least:.2g} to {most:.2g})")
+        text = f"{name}, mean of the last quarter (least to most): {', '.join(rows)}."
         return [wrap(text, WIDTH)]
 
     def _common(self):
@@ -593,13 +636,17 @@ def _options(spec, common, chosen):
     """The keyword arguments of one run, all checked that can be without the problem."""
     defaults = ALGORITHMS[spec.name].defaults
     options, parameters = {}, {}
-    for layer in (defaults, common, chosen, spec.options):
+    # A scenario has defaults of its own: what nobody asked for is left to it.
+    first = {} if "scenario" in defaults else defaults
+    for layer in (first, common, chosen, spec.options):
         if "game" in layer:
             parameters = {}  # those of the game that this one replaces
         options |= {key: value for key, value in layer.items() if key in defaults}
         options |= {key: value for key, value in layer.items() if key in PASSED}
         parameters |= {k: v for k, v in layer.items() if k in _game_keys(options.get("game"))}
     game = options.get("game")
+    if "generator" in _game_keys(game):
+        options.pop("generator", None)  # zero-sum or flipped: the game's, not training's
     known = (*defaults, *_game_keys(game))
     which = f" with the game {game}" if "game" in defaults else ""
     _check_keys(f'"{spec.name}"{which} has no', spec.options, known, "specs")
@@ -614,7 +661,7 @@ def _options(spec, common, chosen):
         options["tol"] = check_number("tol", options["tol"])
         if options["tol"] < 0:
             raise InputError(f"tol must be at least 0, got {options['tol']:g}.", argument="tol")
-    if options["max_steps"] != "auto":
+    if options.get("max_steps", "auto") != "auto":
         options["max_steps"] = check_integer("max_steps", options["max_steps"], minimum=1)
     choices = {"ties": tuple(TIES)}
     if spec.name in ALGORITHM_STEPS:
@@ -623,7 +670,19 @@ def _options(spec, common, chosen):
     for key in choices:
         if key in options:
             check_choice(key, options[key], choices[key])
+    if spec.name == "training":
+        options = {
+            key: _cells_along(value) if key in ("disc_cells", "gen_cells") else value
+            for key, value in options.items()
+            if UNSAID.get(key) != value
+        }
     return _accepted(SOLVERS[spec.name], options)
+
+
+def _cells_along(value):
+    """``16x16`` as the command line has it, as (16, 16)."""
+    parts = value.split("x") if isinstance(value, str) else ()
+    return tuple(map(int, parts)) if len(parts) > 1 and all(map(str.isdigit, parts)) else value
 
 
 def _parameters(function):
@@ -674,8 +733,14 @@ def _choice(run, key):
     return run.options.get(key)
 
 
-def _steps(count):
-    return f"{count} step{'' if count == 1 else 's'}"
+def _late(run, column):
+    """Mean, least and most of a column of the trace over the last quarter of the steps."""
+    late = run.trace[column][run.trace.step >= 0.75 * run.trace.step[-1]]
+    return float(late.mean()), float(late.min()), float(late.max())
+
+
+def _steps(count, word="step"):
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _number(count):

@@ -12,6 +12,8 @@ TAN = 'slides "Nonconvex Optimization in Deep Learning: GAN" (C. W. Tan)'
 GLGD_SLIDE = f'{SLIDES}, "Algorithm 2: Generator Loss Gradient Descent (GLGD)"'
 ALTERNATING_SLIDE = f'{SLIDES}, "Algorithm 1: Alternating Minimization"'
 CONVERGENCE_SLIDE = f'{SLIDES}, "GLGD Convergence for Non-Saturating GAN"'
+PRACTICAL_SLIDE = f'{SLIDES}, "Algorithm 2: Practical Algorithm"'
+FAILURE_SLIDE = f'{SLIDES}, "Failure Mode: Mode Collapse"'
 EQUILIBRIUM_SLIDE = f'{SLIDES}, "Convergence of GANs"'
 RATIO_SLIDE = f'{SLIDES}, "Reparameterize Loss Functions"'
 TABLE_SLIDE = f'{TAN}, "Minimax Optimization of f-divergence"'
@@ -219,6 +221,163 @@ _ALGORITHMS = (
         aliases=("wasserstein-gan",),
         related=("critic", "clipping", "metric-or-tricks", "rmsprop", "wglgd"),
     ),
+    _entry(
+        "algorithm",
+        "training",
+        "The practical algorithm: N_d steps of the discriminator, then one of the generator, each"
+        " on a fresh minibatch.",
+        "Both players are arrays on the cells, so that every turn has its exact JSD, R and best"
+        " response. With exact expectations, sgd and the discriminator solved, a generator step is"
+        " a GLGD step. The default problem at the default rates: JSD 0.0908 falls to 0.0020 by"
+        " turn 7369 and stays, where minibatches keep it; with --batch exact it reaches 1.5e-12."
+        " Every failure of the slides is an option here.",
+        "ratiogan run training",
+        f"{PRACTICAL_SLIDE}; Goodfellow et al. 2014, algorithm 1",
+        aliases=("practical-algorithm", "train"),
+        related=(
+            *("minibatch", "discriminator-steps", "capacity", "overfitting", "score-function"),
+            *("best-response-gap", "mode-collapse", "glgd", "particles"),
+        ),
+    ),
+)
+
+_GENERATORS = (
+    _entry(
+        "generator",
+        "particles",
+        "A generator made of samples, which move along -grad u(f(y)) through the discriminator.",
+        "Against the best discriminator their density follows the Wasserstein-2 gradient flow of"
+        " E[Phi(R)]: the speed is |grad log R| times 1/(1+R) minimax, R/(1+R) non-saturating, 1/R"
+        " maximum likelihood, 1 logit. Where f is flat nothing moves: saturation and vanishing"
+        " gradients live here, not in a generator with a logit for each cell.",
+        "ratiogan run training --generator particles",
+        HERE,
+        aliases=("particle", "samples-that-move"),
+        related=("training", "vanishing-gradient", "mixture-1d"),
+    ),
+)
+
+_SCENARIOS = (
+    _entry(
+        "scenario",
+        "healthy",
+        "What one would like to see: g goes to log 2, d to 2 log 2, JSD falls and stays low.",
+        "The losses alone do not show it: they end at log 2 and 2 log 2 in weak-discriminator too."
+        " JSD does: 0.0908 to 0.0020 at the default rates, and 4.3e-04 with N_d = 5 (means of the"
+        " last quarter of 20000 turns).",
+        "ratiogan run training --scenario healthy",
+        f'{PRACTICAL_SLIDE}, "What you would like to see"',
+        related=("training", "weak-discriminator", "discriminator-steps"),
+    ),
+    _entry(
+        "scenario",
+        "weak-discriminator",
+        "Looks good, but: with 8 cells for the discriminator both losses are at equilibrium and"
+        " JSD stays at 0.015.",
+        "Between the edges of its cells it sees shares only, so the game ends where those are"
+        " right: R = R_0/E[R_0|cell] in fisher, R_0 - E[R_0|cell] + 1 in reference. There f = 1/2"
+        " and the losses are log 2 and 2 log 2, exactly: within 1e-15 with exact expectations and"
+        " the discriminator solved, while JSD is 0.0147 and max|R-1| 2.6.",
+        "ratiogan run training --scenario weak-discriminator",
+        f'{PRACTICAL_SLIDE}, "Could result from a discriminator with insufficient capacity"',
+        aliases=("looks-good-but",),
+        related=("capacity", "healthy", "0.693"),
+    ),
+    _entry(
+        "scenario",
+        "too-few-discriminator-steps",
+        "Mode collapse: a generator that is faster than the discriminator runs after its last"
+        " favourite cell.",
+        "Exact expectations, rates 0.05 (generator) and 0.001: with N_d = 1 one cell of p_r's 695"
+        " is in use, one of two modes covered, JSD 0.688 of at most 0.693; its cell hops. With"
+        " N_d = 50 the same rates end at a JSD below 1.6e-06. No noise and no lack of capacity is"
+        " needed for it: the generator moves on before the discriminator has seen that it did.",
+        "ratiogan run training --scenario too-few-discriminator-steps",
+        f'{FAILURE_SLIDE}, "Insufficient number of discriminator updates"',
+        related=("discriminator-steps", "mode-collapse", "hopping", "alternating"),
+    ),
+    _entry(
+        "scenario",
+        "overfit",
+        "A discriminator that learns 300 rows by heart: d = 1.37 on them and 6.09 on fresh ones.",
+        "It tells the rows from everything else, and the generator learns the rows: JSD falls from"
+        " 0.0908 to 0.0801 by turn 835 and rises to 0.288 (discriminator's rate 0.02). 3000 rows"
+        " leave 0.043, fresh samples 0.0015. Less capacity helps: 300 rows and 16 cells for the"
+        " discriminator end at 0.011.",
+        "ratiogan run training --scenario overfit",
+        f'{FAILURE_SLIDE}, "Overfitting by discriminator"',
+        related=("overfitting", "capacity"),
+    ),
+    _entry(
+        "scenario",
+        "weak-generator",
+        "A generator with too few weights ends at the nearest it can make, and the discriminator"
+        " sees the rest.",
+        "8 cells for log R leave a JSD of 0.015, 4 cells 0.065, with every mode covered. Unlike a"
+        " weak discriminator it shows in the losses: g ends at 0.741 and 0.912 instead of log 2, d"
+        " at 1.363 and 1.262 instead of 2 log 2.",
+        "ratiogan run training --scenario weak-generator",
+        f'{FAILURE_SLIDE}, "Insufficient generator capacity"',
+        related=("capacity", "weak-discriminator"),
+    ),
+    _entry(
+        "scenario",
+        "saturating",
+        "minimax, u = log(1-f): its gradient dies where the discriminator is sure, but only a"
+        " generator that moves samples feels it.",
+        "With a logit for each cell minimax and non-saturating are about as fast: JSD 0.0291 and"
+        " 0.0296 after 2000 turns at the default rates, both 0.0020 in the end. du/dlogit is -f"
+        " and f - 1: they differ where f is near 0, where p_g is and p_r is not.",
+        "ratiogan run training --scenario saturating",
+        f'{SLIDES}, "Concept Wasserstein GAN"; Goodfellow et al. 2014',
+        related=("minimax", "vanishing-gradient", "particles"),
+    ),
+    _entry(
+        "scenario",
+        "scenario-maximum-likelihood",
+        "u = -f/(1-f) = -exp(phi): a few samples with a large phi are most of its gradient.",
+        "Expectations over the cells hide it: JSD ends at 0.0020 as for the others. From"
+        " minibatches of 64 the score-function estimate of its gradient has a standard deviation"
+        " of 5.1 times the gradient (last quarter of 3000 turns, no baseline; non-saturating 6.6,"
+        " minimax 5.7), and u itself has no bound: a discriminator that is too fast is lost first"
+        " here.",
+        "ratiogan run training --scenario maximum-likelihood",
+        "Goodfellow 2016, NIPS tutorial, section 3.2.4",
+        related=("maximum-likelihood", "score-function", "diverged"),
+    ),
+    _entry(
+        "scenario",
+        "scenario-lsgan",
+        "Least squares with codes (-1, 1, 0) leaves R = 1: JSD falls to 0.0741 and rises to 0.143.",
+        "Phi'' < 0 for R < 1, so the pull towards R = 1 becomes a push. Turn 1845 is the nearest"
+        " it gets, at the default rates. The codes (0, 1, 1) have Phi''(1) = 1/8, and the same"
+        " run ends at a JSD of 0.0011.",
+        "ratiogan run training --scenario lsgan",
+        f'{TAN}, "Least Squares GANs (LSGANs)"; Mao et al. 2017',
+        related=("least-squares", "lsgan-pearson", "unstable"),
+    ),
+    _entry(
+        "scenario",
+        "mixture-1d",
+        "Particles on a mixture of Gaussians on the line: which modes they find, and in what"
+        " order.",
+        "They move only as far as the discriminator slopes: modes near the start are covered"
+        " first, and one behind a flat stretch of f may never be.",
+        "ratiogan run training --scenario mixture-1d",
+        HERE,
+        related=("particles", "mode-collapse"),
+    ),
+    _entry(
+        "scenario",
+        "scenario-wgan",
+        "The same problem by WGAN's algorithm: a clipped critic instead of a discriminator.",
+        "Its loss is no divergence of the shares but an estimate of W1, and it is read as one: of"
+        " the 0.588 at the start some 2.1% are left (50,000 turns at the paper's rates). What the"
+        " metric and what the tricks do is told apart in metric-or-tricks.",
+        "ratiogan run training --scenario wgan",
+        f'{SLIDES}, "Method 3: Wasserstein Practical Algorithm"',
+        related=("wgan", "metric-or-tricks"),
+    ),
 )
 
 _GEOMETRIES = (
@@ -389,9 +548,11 @@ _STATUSES = (
     _entry(
         "status",
         "collapsed",
-        "All generator mass is in one cell and stays there: complete mode collapse.",
+        "All generator mass is in one cell (in training: in few) and stays there: mode collapse.",
         "Seen in alternating minimization when the best response sends the mass back to where it"
-        " is: least squares (-1,1,0) collapses onto the cell with R nearest 1 and stays.",
+        " is: least squares (-1,1,0) collapses onto the cell with R nearest 1 and stays. In"
+        " training it is said where the generator uses less than a tenth of the cells that p_r"
+        " does, in the median of the last quarter of the turns.",
         "ratiogan run alternating --game least-squares:a=-1,b=1,c=0",
         f'{ALTERNATING_SLIDE}, "Mode collapse"',
         related=("hopping", "mode-collapse", "alternating"),
@@ -399,9 +560,11 @@ _STATUSES = (
     _entry(
         "status",
         "hopping",
-        "All generator mass is in one cell, and that cell changes at every step, for ever.",
+        "All generator mass is in one cell (in training: in few), and it moves on, for ever.",
         "The discriminator learns the present cell (f* near 0 there) and accepts all others (f* ="
-        " 1). The generator then moves all its mass to one of those. Rotating mode collapse.",
+        " 1). The generator then moves all its mass to one of those. Rotating mode collapse. Where"
+        " the discriminator takes small steps a cell lasts longer: over a thousand turns in"
+        " too-few-discriminator-steps.",
         "ratiogan run alternating",
         f'{ALTERNATING_SLIDE}, "Mode collapse"',
         related=("collapsed", "cycle", "random"),
@@ -409,9 +572,11 @@ _STATUSES = (
     _entry(
         "status",
         "cycle",
-        "The iterates repeat themselves: no step of this size gets closer to R = 1.",
+        "The iterates repeat or swing: no step of this size gets closer to R = 1.",
         "Tie rule first goes between two cells; a hinge game with a constant alpha jumps across R"
-        " = 1 by about alpha at every step. A smaller alpha shrinks the cycle but does not end it.",
+        " = 1 by about alpha at every step. A smaller alpha shrinks the cycle but does not end it."
+        " Of training, whose noise never repeats, it is said where JSD has no level and moves far"
+        " and smoothly, by more than a factor of 2.",
         "ratiogan run alternating --ties first",
         HERE,
         related=("first", "hinge", "chatters"),
@@ -450,7 +615,8 @@ _STATUSES = (
     _entry(
         "status",
         "stalled",
-        "No admissible step lowers E[Phi] any further, short of the tolerance.",
+        "No admissible step lowers E[Phi] any further, short of the tolerance; in training JSD"
+        " stays within 1% of its start.",
         "Either round-off is reached (a tolerance below about 1e-14 asks too much of 64-bit"
         " numbers), or R is 0 in cells that this game or geometry cannot fill again: fisher keeps"
         " R = 0 for ever, and games with u(0+) = -inf have no step there.",
@@ -965,7 +1131,8 @@ _WORDS = (
         "mode-collapse",
         "The generator makes only the samples that the discriminator likes best.",
         "It is not an accident of networks: with the best discriminator held fixed, the best"
-        " generator IS a delta, because g is linear in R. Small gradient steps (glgd) avoid it.",
+        " generator IS a delta, because g is linear in R. Small gradient steps (glgd) avoid it;"
+        " training falls into it where the discriminator lags (too-few-discriminator-steps).",
         "ratiogan run alternating",
         ALTERNATING_SLIDE,
         aliases=("collapse",),
@@ -1099,6 +1266,104 @@ _WORDS = (
         "Edelsbrunner, Letscher and Zomorodian 2002",
         aliases=("mode", "modes", "coverage", "covered", "thinned", "missing", "missing-modes"),
         related=("precision",),
+    ),
+)
+
+_TRAINING_WORDS = (
+    _entry(
+        "word",
+        "minibatch",
+        "m samples stand for an expectation: the gradient is right on average, and noisy.",
+        "Two minibatches of p_r itself differ: 64 samples each, on 8 cells, by a JSD of 0.026, on"
+        " the default 1024 by 0.63. That is the grey band of the figure. Averaged over turns by"
+        " small steps p_g comes far below it, to 0.0020 at the default rates; the rest is noise"
+        " that f keeps, so that d ends at 1.3927, above 2 log 2 = 1.3863: worse than saying 1/2.",
+        "ratiogan run training --batch 256",
+        f'{PRACTICAL_SLIDE}, "GetRandomBatch"',
+        aliases=("batch", "minibatches", "getrandombatch"),
+        related=("training", "noise-floor", "score-function"),
+    ),
+    _entry(
+        "word",
+        "discriminator-steps",
+        "N_d, discriminator updates per turn: the more, the nearer f is to f*(R), and the"
+        " generator to GLGD.",
+        "With exact expectations the gap to GLGD falls geometrically in N_d. Too few, and the"
+        " generator chases a discriminator of the past: collapse. With minibatches more updates"
+        " also average more samples: N_d = 5 ends at a JSD of 4.3e-04, N_d = 1 at 2.0e-03, at the"
+        " default rates. --disc-steps best is the limit.",
+        "ratiogan compare training training:disc_steps=5",
+        f'{PRACTICAL_SLIDE}, "For N_d iterations"; {FAILURE_SLIDE}',
+        aliases=("n-d", "nd", "n-critic", "disc-steps", "discriminator-updates"),
+        related=("too-few-discriminator-steps", "best-response-gap", "glgd"),
+    ),
+    _entry(
+        "word",
+        "capacity",
+        "How many weights a player has: one for each block of cells, or all of them smoothed.",
+        "A discriminator on K cells measures the divergence of the K shares: what differs within"
+        " a block is nobody's loss (weak-discriminator). A generator on K cells can only scale"
+        " whole blocks of p_0 (weak-generator). Less capacity is also less to learn by heart:"
+        " with 300 rows of data 16 cells end at a JSD of 0.011, 1024 at 0.288.",
+        "ratiogan run training --disc-cells 8 --batch exact",
+        f'{PRACTICAL_SLIDE}, "insufficient capacity"; {FAILURE_SLIDE}',
+        aliases=("disc-cells", "gen-cells", "disc-smooth", "gen-smooth"),
+        related=("weak-discriminator", "weak-generator", "overfit"),
+    ),
+    _entry(
+        "word",
+        "overfitting",
+        "The discriminator learns its data, not p_r: d on the data is far below d on fresh"
+        " samples.",
+        "Both are known here: d is taken over the cells, d_train over the rows. The finding names"
+        " it where they differ by 5%. With 300 rows, a capacity of 1024 cells and a rate of 0.02"
+        " they are 1.37 and 6.09. The generator then reproduces the rows: 231 cells are in use, of"
+        " p_r's 695.",
+        "ratiogan run training --data 300 --alpha-disc 0.02",
+        FAILURE_SLIDE,
+        aliases=("d-train", "data", "overfits"),
+        related=("overfit", "capacity"),
+    ),
+    _entry(
+        "word",
+        "score-function",
+        "grad E_g[u] = E_g[u grad log p_g]: the generator's gradient from samples alone, without"
+        " any slope of u.",
+        "What discrete generators (text) use. It is unbiased and noisy: at the start u = log 2"
+        " everywhere, so all of it is noise. On the default problem its standard deviation is 12"
+        " times the gradient in the last quarter with 64 samples, and JSD has come to 0.0164"
+        " after 20000 turns, where the exact gradient has long been at 0.0020.",
+        "ratiogan run training --gradient score",
+        "Williams 1992, REINFORCE",
+        aliases=("score", "reinforce", "likelihood-ratio-gradient", "gradient-score"),
+        related=("leave-one-out", "minibatch"),
+    ),
+    _entry(
+        "word",
+        "leave-one-out",
+        "A baseline: from u of each sample the mean of the others is taken, which moves no mean"
+        " and removes most of the noise.",
+        "E_g[grad log p_g] = 0, so anything that does not depend on the sample may be taken off."
+        " After the first turn the standard deviation is 1036 times the gradient without a"
+        " baseline and 2.7 times with one. After 20000 turns JSD is 0.0164 without, 0.0066 with"
+        " the constant u(R = 1), 0.0063 with leave-one-out.",
+        "ratiogan run training --gradient score --baseline leave-one-out",
+        "Kool, van Hoof and Welling 2019",
+        aliases=("baseline", "rloo"),
+        related=("score-function",),
+    ),
+    _entry(
+        "word",
+        "best-response-gap",
+        "d >= E[d*] at every turn: no discriminator is better than the best response.",
+        "d is separable, so its least value is the expectation of the cells' own least values;"
+        " of K cells, of the K shares. d - E[d*] is what the discriminator has not learnt, and"
+        " 2 log 2 - E[d*] twice the JSD that its cells see (cross-entropy). In the last quarter"
+        " of the default run d is 0.0103 above; a run below it would be a mistake, and exit 5.",
+        "ratiogan run training -v",
+        HERE,
+        aliases=("d-best", "e[d*]", "d >= e[d*]"),
+        related=("best-response", "training", "jsd"),
     ),
 )
 
@@ -1296,6 +1561,8 @@ EXPLANATIONS = {
     entry.name: entry
     for group in (
         _ALGORITHMS,
+        _SCENARIOS,
+        _GENERATORS,
         _GAMES,
         _GEOMETRIES,
         _STEPS,
@@ -1306,6 +1573,7 @@ EXPLANATIONS = {
         _NUMBERS,
         _DIVERGENCES,
         _WORDS,
+        _TRAINING_WORDS,
         _ERRATA,
     )
     for entry in group

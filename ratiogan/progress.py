@@ -16,13 +16,16 @@ class Progress:
         Algorithm.
     tol : float or None
         Where the error should arrive, for the time left.
+    unit : str
+        What a step is called.
     """
 
     patience = 1.0
     interval = 0.25
 
-    def __init__(self, name, tol, stream=None):
+    def __init__(self, name, tol, stream=None, unit="step"):
         self.name = name
+        self.unit = unit
         self.tol = tol
         self.stream = sys.stderr if stream is None else stream
         self.last = None
@@ -78,7 +81,7 @@ class Progress:
     def line(self, step, max_steps, max_error, rate, seconds):
         """The line of progress, with the time left where it can be told."""
         left = self.steps_left(step, max_steps, max_error, rate)
-        parts = [self.name, f"step {step:,}".replace(",", " "), f"max|R-1| {max_error:.1e}"]
+        parts = [self.name, f"{self.unit} {step:,}".replace(",", " "), f"max|R-1| {max_error:.1e}"]
         if rate is not None and rate == rate:
             parts.append(f"rate {rate:.4f}")
         if left is not None and step > 0:

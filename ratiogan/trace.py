@@ -166,7 +166,24 @@ LAYOUTS = {
         "{:>6}   {:>9}   {:>9}   {:>9}   {:>9}   {:>6}   {:>9}     {:<9} {:>8}   {:>9}",
         predictions=(62, 12),
     ),
+    "training": Layout(
+        "  turn           g           d         JSD   KL(gen||real)   max|R-1|"
+        "   cells in use   modes   accuracy",
+        "{:>6}   {:>9}   {:>9}   {:>9}   {:>13}   {:>8}   {:>12}   {:>5}   {:>8}",
+        predictions=(46, 17),
+    ),
 }
+
+
+def step_word(algorithm):
+    """What one step of an algorithm is called: training and WGAN go on in turns.
+
+    Examples
+    --------
+    >>> step_word("glgd"), step_word("training")
+    ('step', 'turn')
+    """
+    return "turn" if algorithm in ("training", "wgan") else "step"
 
 
 def layout_of(algorithm, trace):
@@ -180,6 +197,8 @@ def trace_cells(algorithm, trace, grid):
         return _alternating_cells(trace, grid)
     if algorithm == "wgan":
         return _clipped_cells(trace)
+    if algorithm == "training":
+        return _training_cells(trace)
     return _transport_cells(trace) if algorithm == "wglgd" else _descent_cells(trace)
 
 
@@ -258,6 +277,27 @@ def _clipped_cells(trace):
         )
         for row in range(len(trace))
     ]
+
+
+def _training_cells(trace):
+    """Rows of text in the order of the headings."""
+    return [
+        (
+            str(trace.step[row]),
+            *(_loss(trace[name][row]) for name in ("g", "d")),
+            *(scientific(trace[name][row], 4) for name in ("js", "kl")),
+            scientific(trace.max_error[row], 3),
+            f"{trace.effective_support[row]:.1f}",
+            str(trace.modes[row]),
+            f"{100 * trace.accuracy[row]:.1f}%",
+        )
+        for row in range(len(trace))
+    ]
+
+
+def _loss(value):
+    """A loss to five decimals, which tell it from log 2; a huge one to four digits."""
+    return f"{value:.5f}" if abs(value) < 1000 else scientific(value, 4)
 
 
 def _excess(value):

@@ -29,6 +29,10 @@ RESULTS = {
     "comparison": lambda: rg.compare(
         "glgd", "alternating", sweep="alpha=0.25,0.5,1,1.5,2,3", grid=512
     ),
+    "training": lambda: rg.training(grid=128, max_steps=400),
+    "training on the plane": lambda: rg.training(
+        "ring8", "ring8:drop=4", grid="24x24", batch="exact", max_steps=60
+    ),
     "comparison on the plane": lambda: rg.compare(
         "glgd", "alternating", real="ring8", gen="ring8:thin=2", grid="24x24"
     ),
@@ -156,6 +160,24 @@ def test_page_shows_the_numbers_of_the_run(pages):
     np.testing.assert_allclose(error, run.trace.max_error[step], rtol=1e-3)
     note = next(mark for mark in shown["panels"][3]["marks"] if mark["kind"] == "note")
     assert note["text"][0] == "predicted × 0.5 per step"
+
+
+def test_training_goes_on_in_turns_and_shows_both_losses(pages):
+    run, text = pages["training"]
+    shown = scene_of(text)
+    assert shown["unit"] == "turn" and scene_of(pages["descent"][1])["unit"] == "step"
+    losses, jsd = shown["panels"][2:]
+    assert [one["name"] for one in losses["series"]] == ["g", "d"]
+    assert [mark["y"][0] for mark in losses["marks"]] == pytest.approx([0.6931, 1.386])
+    turns, heights = losses["series"][1]["dots"]
+    at = np.searchsorted(run.trace.step, turns)
+    np.testing.assert_allclose(heights, run.trace.d[at], rtol=1e-3)
+    assert [one["name"] for one in jsd["series"]] == ["JSD"]
+    assert jsd["marks"][0]["text"] == "two minibatches of 64"
+    # f is kept of the end only: no panel shows one, and none passes f*(R) off as it.
+    assert not any("discriminator f" in panel["heading"] for panel in shown["panels"])
+    exact = scene_of(pages["training on the plane"][1])["panels"][3]
+    assert exact["heading"].startswith("(d) JSD") and exact["marks"] == []
 
 
 def test_collapse_is_a_spike_that_moves(pages):

@@ -746,6 +746,8 @@ def test_steps_left_are_those_to_tol_or_to_the_end():
     assert progress.steps_left(990, 1000, 1.0, 0.99) == 10
     assert progress.steps_left(990, 1000, 1.0, float("nan")) == 10
     assert "about 10 min left" in progress.line(100, 700, 1.0, 1.5, 100.0)
+    turns = Progress("training", None, Terminal(), unit="turn")
+    assert turns.line(1500, 2000, 1.0, None, 3.0).startswith("training  turn 1 500  max|R-1|")
 
 
 def test_warnings_go_to_stderr(call):

@@ -123,7 +123,10 @@ def test_every_algorithm_of_the_catalogue_has_a_solver_that_takes_its_parameters
     for name, entry in ALGORITHMS.items():
         assert set(entry.defaults) <= set(inspect.signature(SOLVERS[name]).parameters)
         for game in GAMES.values():
-            assert not set(entry.defaults) & set(game.defaults), "a key would mean two things"
+            # The classification losses have a "generator" of their own; beside one of them it
+            # is the game's.
+            both = set(entry.defaults) & set(game.defaults) - {"generator"}
+            assert not both, "a key would mean two things"
 
 
 def test_a_bare_spec_has_the_defaults_of_the_catalogue():
@@ -506,3 +509,43 @@ def test_own_code_is_executed_once_per_spec(tmp_path):
     found = compare("glgd", game=spec, grid=16, max_steps=2)
     assert (tmp_path / "log").read_text() == "x"
     assert found.runs[0].options["game"] == spec
+
+
+# training among the runs
+
+
+def test_a_game_parameter_called_generator_stays_the_games():
+    ((_, _, found),) = expand(["training:game=0-1,generator=flipped,disc_cells=16x16"])
+    assert found == {"game": "0-1:generator=flipped", "disc_cells": (16, 16)}
+    assert options("training:generator=ratio") == {"generator": "ratio"}
+
+
+def test_what_nobody_asked_for_is_left_to_the_scenario():
+    text = "training:scenario=none,gen_loss=same,data=fresh,disc_cells=all,gen_cells=all"
+    assert options(text) == {}
+    assert options("training:scenario=healthy", max_steps=7) == {
+        "scenario": "healthy",
+        "max_steps": 7,
+    }
+
+
+def test_runs_of_training_are_judged_by_their_divergence():
+    found = compare("training", "training:disc_steps=5", grid=32, max_steps=400, sweep="batch=16")
+    late = [run.trace.js[run.trace.step >= 300].mean() for run in found.runs]
+    first, last = found.ranking
+    assert late[first] <= late[last]
+    start = f"NONE CONVERGED: closest is {found.labels[first]}, JSD = {late[first]:.1e} in the mean"
+    assert found.finding.startswith(start)
+    assert "of its 400 turns; training:" in found.finding and "max|R-1|" not in found.finding
+    assert f"JSD, mean of the last quarter (least to most): {found.labels[first]} " in " ".join(
+        found.summary().split()
+    )
+    mixed = compare("glgd", "training:batch=exact", grid=32, max_steps=60)
+    assert mixed.finding.startswith("BEST: glgd (")
+    assert mixed.finding.endswith("training:batch=exact had no tolerance, and took its 60 turns.")
+
+
+def test_only_what_is_w1_is_called_w1():
+    assert "W1" not in compare("glgd", "glgd:geometry=fisher", grid=32).summary()
+    text = compare("wglgd:step=polyak", "wgan:max_steps=20", grid=32, max_steps=20).summary()
+    assert "W1, mean of the last quarter" in text

@@ -29,6 +29,15 @@ def test_every_name_of_the_catalogue_is_explained(kind):
         assert find(name).name == name
 
 
+def test_every_scenario_has_a_page_of_its_own():
+    for name in catalogue.SCENARIOS:
+        # Three are called like a game or an algorithm, which keep the name.
+        page = EXPLANATIONS.get(f"scenario-{name}") or EXPLANATIONS[name]
+        assert page.kind == "scenario" and page.command.endswith(f" --scenario {name}")
+    for name in (*catalogue.GENERATORS, "n-d", "N_d", "d >= E[d*]", "REINFORCE", "baseline"):
+        assert find(name) is not None, name
+
+
 def test_exit_codes_numbers_and_errata_are_explained():
     for code in EXIT_CODES:
         assert find(f"exit-{code}").kind == "exit code"

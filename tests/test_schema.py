@@ -35,6 +35,27 @@ COMMAND_LINES = {
         ["run", "wgan", "--critic", "relu", "--clip", "none", "--max-steps", "100", *SMALL],
         0,
     ),
+    "run training": (["run", "training", "--max-steps", "100", *SMALL], 0),
+    "run training, words": (
+        [
+            *("run", "training", "--batch", "exact", "--disc-steps", "best", "--disc-cells", "8"),
+            *("--gen-loss", "minimax", "--inner-product", "fisher", "--max-steps", "20", *SMALL),
+        ],
+        0,
+    ),
+    "run training lost": (
+        [
+            *("run", "training", "--optimizer", "sgd", "--alpha-disc", "1e200"),
+            *("--game", "maximum-likelihood", *SMALL),
+        ],
+        5,
+    ),
+    "compare training": (
+        ["compare", "training:max_steps=50", "training:max_steps=50,disc_steps=2", *SMALL],
+        0,
+    ),
+    "list scenarios": (["list", "scenarios"], 0),
+    "no such scenario": (["run", "training", "--scenario", "helthy"], 2),
     "compare": (["compare", "glgd", "glgd:geometry=fisher", "alternating", *SMALL], 0),
     "games": (["games"], 0),
     "games GAME": (["games", "hinge"], 0),

@@ -133,16 +133,55 @@ class Positive(click.ParamType):
         return complete(self.words, incomplete)
 
 
-class Batch(click.ParamType):
-    """A whole number above 0, or the word exact."""
+class WholeOr(click.ParamType):
+    """A whole number above 0, or a word."""
 
-    name = "batch"
+    name = "whole"
+
+    def __init__(self, word):
+        self.word = word
 
     def convert(self, value, param, ctx):
-        return value if value == "exact" else Whole(1).convert(value, param, ctx)
+        return value if value == self.word else Whole(1).convert(value, param, ctx)
 
     def shell_complete(self, ctx, param, incomplete):
-        return complete(("exact",), incomplete)
+        return complete((self.word,), incomplete)
+
+
+class NumberOr(click.ParamType):
+    """Any finite number, or one of a few words."""
+
+    name = "number"
+
+    def __init__(self, *words):
+        self.words = words
+
+    def convert(self, value, param, ctx):
+        if value in self.words:
+            return value
+        try:
+            return check_number(flag(param, ctx), value)
+        except InputError:
+            near = nearest(str(value), self.words)
+            raise InputError(
+                f"{flag(param, ctx)} must be a number, {', '.join(self.words[:-1])} or "
+                f"{self.words[-1]}, got {value!r}.",
+                argument=param.name,
+                fix=f"Nearest: {', '.join(near)}." if near else None,
+            ) from None
+
+    def shell_complete(self, ctx, param, incomplete):
+        return complete(self.words, incomplete)
+
+
+class Cells(click.ParamType):
+    """How many cells: one number, or one per axis joined by x."""
+
+    name = "cells"
+
+    def convert(self, value, param, ctx):
+        numbers = tuple(Whole(1).convert(part, param, ctx) for part in str(value).split("x"))
+        return numbers[0] if len(numbers) == 1 else numbers
 
 
 class Whole(click.ParamType):
@@ -361,6 +400,20 @@ OPTIONS = {
         type=GAME_TYPE,
         help="The two players' losses, or FILE.py:NAME. Default: non-saturating.",
     ),
+    "gen-loss": _option(
+        "Algorithm",
+        "--gen-loss",
+        "GAME",
+        type=GAME_TYPE,
+        help="The game whose generator's loss is taken, where it is not --game's.",
+    ),
+    "scenario": _option(
+        "Algorithm",
+        "--scenario",
+        "NAME",
+        type=SpecText(catalogue.SCENARIOS, "scenario", "ratiogan list scenarios"),
+        help="A named setting that reproduces one slide; other options override it. Default: none.",
+    ),
     "geometry": _option(
         "Algorithm",
         "--geometry",
@@ -386,8 +439,9 @@ OPTIONS = {
         "--tol",
         "FLOAT",
         type=Tolerance(),
-        help="Stop when max|R-1| (wglgd, wgan: W1) is below; 0 takes --max-steps steps. Default:"
-        " 1e-10, wgan 0. wasserstein: the certified relative gap, above 0. Default: 1e-3.",
+        help="Stop when max|R-1| (wglgd, wgan: W1; training: JSD) is below. With 0 it takes"
+        " --max-steps steps. Default: 1e-10; wgan, training: 0. wasserstein: the certified"
+        " relative gap, above 0. Default: 1e-3.",
     ),
     "max-steps": _option(
         "Algorithm", "--max-steps", "INT", type=Whole(1), help="Most steps. Default: by algorithm."
@@ -429,14 +483,15 @@ OPTIONS = {
         "--alpha-gen",
         "FLOAT",
         type=Tolerance(),
-        help="The generator's learning rate; 0 keeps it where it is. Default: 5e-5.",
+        help="The generator's learning rate; 0 keeps it where it is. Default: 2e-4; wgan: 5e-5.",
     ),
     "alpha-disc": _option(
         "Algorithm",
         "--alpha-disc",
         "FLOAT",
-        type=Positive(),
-        help="The critic's learning rate. Default: 5e-5.",
+        type=Tolerance(),
+        help="The discriminator's (wgan: the critic's, above 0) learning rate. Default: 0.01;"
+        " wgan: 5e-5.",
     ),
     "gen-steps": _option(
         "Algorithm",
@@ -448,31 +503,111 @@ OPTIONS = {
     "disc-steps": _option(
         "Algorithm",
         "--disc-steps",
-        "INT",
-        type=Whole(1),
-        help="Critic updates per turn, n_critic. Default: 5.",
+        "INT|best",
+        type=WholeOr("best"),
+        help="Updates of the discriminator, or critic, per turn: N_d, n_critic. best (training,"
+        " with --batch exact): solved. Default: 1; wgan: 5.",
     ),
     "batch": _option(
         "Algorithm",
         "--batch",
         "INT|exact",
-        type=Batch(),
+        type=WholeOr("exact"),
         help="Size of the minibatches, or exact expectations. Default: 64.",
+    ),
+    "data": _option(
+        "Algorithm",
+        "--data",
+        "INT",
+        type=Whole(1),
+        help="Train on a fixed sample of p_r with this many rows. Default: fresh samples.",
+    ),
+    "disc-cells": _option(
+        "Algorithm",
+        "--disc-cells",
+        "INT|16x16",
+        type=Cells(),
+        help="The discriminator's capacity: its weights along each axis, at most the cells of"
+        " --grid. Default: all of them.",
+    ),
+    "gen-cells": _option(
+        "Algorithm",
+        "--gen-cells",
+        "INT|16x16",
+        type=Cells(),
+        help="The generator's capacity, in the same way. Default: all cells.",
+    ),
+    "disc-smooth": _option(
+        "Algorithm",
+        "--disc-smooth",
+        "FLOAT",
+        type=Tolerance(),
+        help="Sd, in the unit of the axes, of a Gaussian that smooths the discriminator. Default:"
+        " 0.",
+    ),
+    "gen-smooth": _option(
+        "Algorithm",
+        "--gen-smooth",
+        "FLOAT",
+        type=Tolerance(),
+        help="The same of the generator's log-ratio. Default: 0.",
     ),
     "optimizer": _option(
         "Algorithm",
         "--optimizer",
         "SPEC",
         type=SpecText(catalogue.OPTIMIZERS, "optimizer", "ratiogan list optimizers"),
-        help="Of both players: sgd, momentum, rmsprop or adam. Default: rmsprop.",
+        help="Of both players: sgd, momentum, rmsprop or adam. Default: adam; wgan: rmsprop.",
     ),
     "gradient": _option(
         "Algorithm",
         "--gradient",
         type=Choice(("exact", "score")),
         help="The generator's gradient given f: the sum over all cells, or its score-function"
-        " estimate from a minibatch. Default: exact. (For family=shift, in Python and compare, the"
-        " estimate is pathwise.)",
+        " estimate from a minibatch. Default: exact. (For wgan's family=shift, in Python and"
+        " compare, the estimate is pathwise.)",
+    ),
+    "baseline": _option(
+        "Algorithm",
+        "--baseline",
+        "none|constant|leave-one-out|FLOAT",
+        type=NumberOr("none", "constant", "leave-one-out"),
+        help="What --gradient score takes off u: nothing, u at R = 1, the mean of the minibatch's"
+        " other samples, or a number. Default: none.",
+    ),
+    "inner-product": _option(
+        "Algorithm",
+        "--inner-product",
+        type=Choice(catalogue.INNER_PRODUCTS),
+        help="Of the gradients in weights: divided by shares of p_r, by nothing, or the"
+        " generator's by its own shares. Default: reference.",
+    ),
+    "generator": _option(
+        "Algorithm",
+        "--generator",
+        type=Choice(catalogue.GENERATORS),
+        help="One logit per cell, R itself, or samples that move. Default: logits.",
+    ),
+    "particles": _option(
+        "Algorithm",
+        "--particles",
+        "INT",
+        type=Whole(1),
+        help="How many samples move. Only with --generator particles.",
+    ),
+    "discriminator": _option(
+        "Algorithm",
+        "--discriminator",
+        type=Choice(catalogue.DISCRIMINATORS),
+        help="Of particles: one logit per cell, or the best response to kernel densities. Only"
+        " with --generator particles.",
+    ),
+    "bandwidth": _option(
+        "Algorithm",
+        "--bandwidth",
+        "FLOAT",
+        type=Positive(),
+        help="Sd of the kernels of --discriminator kde.",
     ),
     "sweep": _option(
         "Algorithm",

@@ -190,8 +190,9 @@ def progress_of(job, name, tol=None):
     if job.quiet or not getattr(sys.stderr, "isatty", lambda: False)():
         return _Silence()
     from ratiogan.progress import Progress
+    from ratiogan.trace import step_word
 
-    return Progress(name, tol)
+    return Progress(name, tol, unit=step_word(name))
 
 
 class _Silence:

@@ -16,6 +16,7 @@ ALGORITHMS = {
     "alternating": ("ratiogan.cli.run:alternating", "Algorithms", "collapses onto one point"),
     "wglgd": ("ratiogan.cli.run:wglgd", "Algorithms", "descends Wasserstein-1, and cycles"),
     "wgan": ("ratiogan.cli.run:wgan", "Algorithms", "WGAN as printed, beside the exact critic"),
+    "training": ("ratiogan.cli.run:training", "Algorithms", "the practical algorithm, in turns"),
 }
 
 AUTO_RULE = "1/(2 Phi''(1))"
@@ -142,6 +143,32 @@ def wgan(job, **options):
 
 
 @command(
+    "training",
+    sentence="Train in turns on minibatches, as it is practised, beside what theory says.",
+    example="ratiogan run training --disc-cells 8 --batch exact",
+    options=(
+        *PROBLEM,
+        *("scenario", "game", "gen-loss", "tol", "max-steps", "alpha-gen", "alpha-disc"),
+        *("gen-steps", "disc-steps", "batch", "data", "disc-cells", "gen-cells", "disc-smooth"),
+        *("gen-smooth", "optimizer", "gradient", "baseline", "inner-product", "generator"),
+        *("particles", "discriminator", "bandwidth"),
+        *RESULTS,
+        *("animate", "html"),
+    ),
+)
+def training(job, **options):
+    results = Results("training", options)
+    problem = _read_problem(options)
+    import ratiogan
+
+    with progress_of(job, "training") as progress:
+        solution = ratiogan.training(
+            real=problem.real, gen=problem.gen, rng=job.seed, progress=progress, **_given(options)
+        )
+    return _report_run(job, results, problem, solution)
+
+
+@command(
     "compare",
     sentence="Run several algorithms, games, geometries or steps on one problem, one figure.",
     example="ratiogan compare glgd glgd:geometry=fisher glgd:geometry=lebesgue",
@@ -211,6 +238,8 @@ def _report_run(job, results, problem, solution):
         timing=_timing(job, solution.seconds, solution.compile_seconds),
         extra={key: found[key] for key in ("n_steps", "trace", "predictions", "certificate")},
     )
+    from ratiogan.trace import step_word
+
     interrupted = solution.status.value == "interrupted"
     if interrupted:
         report.exit_code = 1
@@ -237,7 +266,10 @@ def _report_run(job, results, problem, solution):
     results.write(report, job, draw, store, animate, page=animate)
     if interrupted:
         held = "; run.npz holds it" if results.folder else ""
-        report.notes.append(f'stopped at step {solution.n_steps}{held}, status "interrupted"')
+        report.notes.append(
+            f"stopped at {step_word(solution.algorithm)} {solution.n_steps}{held}, "
+            'status "interrupted"'
+        )
     return report
 
 
@@ -252,15 +284,79 @@ def _settings(solution):
         return _wrapped_settings("game  Wasserstein-1, u = -f, |slope of f| <= 1", options)
     if solution.algorithm == "wgan":
         return _wgan_settings(options)
+    if solution.algorithm == "training":
+        return _training_settings(options)
     game = f"game  {options['game']}"
     if solution.algorithm == "alternating":
         return [f"{game}     ties {options['ties']}"]
+    return _wrapped_settings(f"game  {_game_and_loss(options['game'])}", options)
+
+
+def _game_and_loss(spec):
+    """The spec of a game with its generator's loss as a formula."""
     from ratiogan import games
 
-    if not is_own_code(options["game"]):  # a user's file is not run again for a header
-        loss = games.game(options["game"]).formulas.get("generator_loss")
-        game += f", u = {loss}" if loss else ""
-    return _wrapped_settings(game, options)
+    if is_own_code(spec):  # a user's file is not run again for a header
+        return spec
+    loss = games.game(spec).formulas.get("generator_loss")
+    return f"{spec}, u = {loss}" if loss else spec
+
+
+def _training_settings(options):
+    """Losses, turns, rates and capacities, on as many lines as they take."""
+    from ratiogan.text import significant
+
+    game = f"game  {_game_and_loss(options['game'])}"
+    if options["gen_loss"] != options["game"]:
+        game = f"game  {options['game']}     gen-loss {_game_and_loss(options['gen_loss'])}"
+    rates = (
+        f"alpha {significant(options['alpha_disc'])} discriminator, "
+        f"{significant(options['alpha_gen'])} generator"
+    )
+    score = f"gradient {options['gradient']}"
+    if options["gradient"] == "score":
+        score += f", baseline {options['baseline'] or 'none'}"
+    capacities = "capacity " + ", ".join(
+        f"{options[f'{player}_cells']} cells {who}"
+        + (f" smoothed by {significant(smooth)}" if (smooth := options[f"{player}_smooth"]) else "")
+        for player, who in (("disc", "discriminator"), ("gen", "generator"))
+    )
+    defaults = catalogue.ALGORITHMS["training"].defaults
+    own = [
+        f"{key.replace('_', ' ')} {options[key]}"
+        for key in ("generator", "inner_product")
+        if options[key] != defaults[key]
+    ]
+    turns = _turns(options, "discriminator")
+    return _joined([game, turns, f"{options['optimizer']}, {rates}", score, capacities, *own])
+
+
+def _turns(options, player):
+    """Updates of both players per turn, and on what."""
+    counts = [(options["disc_steps"], player), (options["gen_steps"], "generator")]
+    steps = ", ".join(
+        f"the best {who}" if n == "best" else f"{n} {who} update{'' if n == 1 else 's'}"
+        for n, who in counts
+    )
+    rows = f"{options['data']} rows of data" if options.get("data") else ""
+    if options["batch"] == "exact":
+        seen = f"all {rows}" if rows else "exact expectations"
+    else:
+        seen = f"minibatch {options['batch']}" + (f" of {rows}" if rows else "")
+    return f"turns of {steps}, {seen}"
+
+
+def _joined(parts):
+    """Parts of a header on one line while there is room; the next ones are indented."""
+    from ratiogan.text import WIDTH
+
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + 5 + len(part) <= WIDTH:
+            lines[-1] += f"     {part}"
+        else:
+            lines.append(f"      {part}")
+    return lines
 
 
 def _wgan_settings(options):
@@ -268,10 +364,6 @@ def _wgan_settings(options):
     from ratiogan.text import significant
 
     clip = "not clipped" if options["clip"] is None else f"clip {significant(options['clip'])}"
-    steps = "".join(
-        f", {options[key]} {who}{'' if options[key] == 1 else 's'}"
-        for key, who in (("disc_steps", "critic update"), ("gen_steps", "generator update"))
-    )
     rates = (
         f"alpha {significant(options['alpha_disc'])} critic, "
         f"{significant(options['alpha_gen'])} generator"
@@ -287,9 +379,8 @@ def _wgan_settings(options):
         )
         if options[key] != defaults[key]
     ]
-    seen = "exact expectations" if options["batch"] == "exact" else f"minibatch {options['batch']}"
     return [
-        f"critic  {options['critic']}, {clip}     turns of{steps[1:]}, {seen}",
+        f"critic  {options['critic']}, {clip}     {_turns(options, 'critic')}",
         "     ".join(
             [f"        {options['optimizer']}, {rates}", f"gradient {options['gradient']}", *own]
         ),

@@ -64,7 +64,21 @@ from ratiogan.plots.saturation import (
     saturation_panels,
 )
 from ratiogan.plots.saving import figure_bytes, save
-from ratiogan.plots.several import plot_errors, plot_final, plot_steps, several_figure
+from ratiogan.plots.several import (
+    plot_errors,
+    plot_final,
+    plot_left,
+    plot_steps,
+    several_figure,
+)
+from ratiogan.plots.training import (
+    plot_coverage,
+    plot_end,
+    plot_end_maps,
+    plot_jsd,
+    plot_losses,
+    training_figure,
+)
 from ratiogan.plots.transport import plot_cost, plot_critic, transport_figure
 from ratiogan.plots.wgan import plot_clipping_error, plot_critics, plot_estimate, wgan_figure
 
@@ -80,12 +94,15 @@ __all__ = [
     "plot_conjugates",
     "plot_convergence",
     "plot_cost",
+    "plot_coverage",
     "plot_critic",
     "plot_critic_map",
     "plot_critics",
     "plot_densities",
     "plot_discriminator",
     "plot_distributions",
+    "plot_end",
+    "plot_end_maps",
     "plot_errors",
     "plot_estimate",
     "plot_final",
@@ -93,8 +110,11 @@ __all__ = [
     "plot_generators",
     "plot_histograms",
     "plot_interval",
+    "plot_jsd",
+    "plot_left",
     "plot_level_ratios",
     "plot_line_critic",
+    "plot_losses",
     "plot_marginals",
     "plot_masses",
     "plot_mode_bars",
@@ -165,6 +185,8 @@ def figure(result, style="slide", command=None):
         draw = critic_map_figure if on_plane(result) else transport_figure
     elif result.algorithm == "wgan":
         draw = wgan_figure
+    elif result.algorithm == "training":
+        draw = training_figure
     elif result.algorithm == "glgd":
         draw = descent_map_figure if on_plane(result) else descent_figure
     else:

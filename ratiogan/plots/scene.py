@@ -22,9 +22,28 @@ from ratiogan.plots.descent import (
 )
 from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_norm, thin, top_of
 from ratiogan.plots.look import command_text, key_sentence, log_ticks, mix, version
-from ratiogan.plots.several import LOG_LOG, errors_of, run_colours, short_labels
+from ratiogan.plots.several import (
+    ERROR_NAMES,
+    LEFT,
+    LOG_LOG,
+    by_jsd,
+    error_columns,
+    errors_of,
+    left_limits,
+    run_colours,
+    short_labels,
+    unit_of,
+)
+from ratiogan.plots.training import (
+    equilibrium_of,
+    floor_of,
+    jsd_limits,
+    loss_limits,
+    loss_lines,
+)
 from ratiogan.plots.transport import cost_limits, cost_lines, critics
 from ratiogan.plots.wgan import estimate_lines
+from ratiogan.trace import step_word
 
 SHADES = 64  # of a map; a cell is one letter of ALPHABET
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -48,10 +67,11 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
     Returns
     -------
     dict
-        ``title``, ``command``, ``version``, ``colours``, ``steps`` (one per state), ``panels``.
+        ``title``, ``command``, ``version``, ``colours``, ``steps`` (one per state), ``unit``
+        (what a step is called), ``panels``.
     """
     build = _several if hasattr(result, "runs") else _collapse
-    if build is _collapse and result.algorithm in ("glgd", "wglgd", "wgan"):
+    if build is _collapse and result.algorithm != "alternating":
         build = _descent
     steps, panels = build(result, look, points, frames, cells)
     return {
@@ -60,8 +80,14 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
         "version": version(),
         "colours": {"ink": look.ink, "ground": look.ground, "grid": look.grid, "muted": look.muted},
         "steps": [int(step) for step in steps],
+        "unit": _unit(result),
         "panels": panels,
     }
+
+
+def _unit(result):
+    """What a step of a result is called."""
+    return unit_of(result) if hasattr(result, "runs") else step_word(result.algorithm)
 
 
 # --- axes ----------------------------------------------------------------------------------------
@@ -199,15 +225,15 @@ def _profiles(solution, look, coarse, ratios, target=None):
     x, y = coarse.outline(kind, real)
     shown["series"] = [
         line("p_r", x, y, colour=look.colour("real"), fill=True),
-        line("step 0", x, coarse.outline(kind, rows[0])[1], colour=look.fade(look.colour("gen"), 0),
-             dash=DASH, width=0.8),
+        line(f"{_unit(solution)} 0", x, coarse.outline(kind, rows[0])[1],
+             colour=look.fade(look.colour("gen"), 0), dash=DASH, width=0.8),
         line("p_g", x, frames=[coarse.outline(kind, row)[1] for row in rows],
              colour=look.colour("gen")),
     ]  # fmt: skip
     return shown
 
 
-def _convergence(solution, look, steps, letter):
+def _convergence(solution, look, steps, letter="d"):
     trace = solution.trace.columns
     step = np.asarray(trace["step"], dtype=float)
     series = [positive(trace.get(column, np.full(step.size, np.nan))) for column, *_ in ERRORS]
@@ -268,9 +294,9 @@ def _descent(solution, look, points, frames, cells):
                 True,
                 fields,
             ),
-            _cost_panel(solution, look, steps)
-            if solution.algorithm == "wglgd"
-            else _convergence(solution, look, steps, "d"),
+            {"wglgd": _cost_panel, "training": _jsd_panel}.get(solution.algorithm, _convergence)(
+                solution, look, steps
+            ),
         ]
     coarse = Coarse(grid, points)
     kind, edges = grid.axes[0].kind, coarse.edges[0]
@@ -281,8 +307,8 @@ def _descent(solution, look, points, frames, cells):
     x, _ = coarse.outline(kind, rows[0])
     colour = look.colour("ratio")
     ratio["series"] = [
-        line("step 0", x, coarse.outline(kind, rows[0])[1], colour=look.fade(colour, 0), dash=DASH,
-             width=0.8),
+        line(f"{_unit(solution)} 0", x, coarse.outline(kind, rows[0])[1],
+             colour=look.fade(colour, 0), dash=DASH, width=0.8),
         line("R", x, frames=[coarse.outline(kind, row)[1] for row in rows], colour=colour),
     ]  # fmt: skip
     ratio["marks"].append({"kind": "path", "x": [edges[0], edges[-1]], "y": [1, 1], "dash": DASH})
@@ -292,6 +318,13 @@ def _descent(solution, look, points, frames, cells):
             ratio,
             _critic_panel(solution, look, coarse, ratios, across),
             _cost_panel(solution, look, steps),
+        ]
+    if solution.algorithm == "training":  # of f only the last state is kept: not shown
+        return steps, [
+            _profiles(solution, look, coarse, ratios),
+            ratio,
+            _losses_panel(solution, look, steps),
+            _jsd_panel(solution, look, steps),
         ]
     answer = _response_panel(solution, look, coarse, rows, across)
     return steps, [
@@ -337,6 +370,51 @@ def _cost_panel(solution, look, steps):
         drawn["dots"] = [_list(steps + 1.0), _list(values[at])]
         shown["series"].append(drawn)
     return shown
+
+
+def _losses_panel(solution, look, steps):
+    """Both losses against turn; dashed where they are at equilibrium."""
+    step, ends = solution.trace.step, [0, max(int(solution.trace.step[-1]), 1)]
+    low, high = loss_limits(solution)
+    shown = panel("(c) losses of both players", _turns(ends[1]), axis("", low, high))
+    rows = _rows_at(step, steps)
+    for column, name, role, dark, dash in loss_lines(solution):
+        values = np.clip(solution.trace[column], low, high)
+        colour = mix(look.colour(role), look.ink, dark)
+        drawn = line(name, *thin(step, values, 400), colour=colour, dash=_words(dash))
+        drawn["dots"] = [_list(steps), _list(values[rows])]
+        shown["series"].append(drawn)
+    shown["marks"] = [
+        {"kind": "path", "x": ends, "y": [value, value], "dash": DASH}
+        for value, _ in equilibrium_of(solution)
+        if np.isfinite(value)
+    ]
+    return shown
+
+
+def _jsd_panel(solution, look, steps):
+    """JSD against turn, over what two minibatches of p_r show."""
+    last = max(int(solution.trace.step[-1]), 1)
+    floor = floor_of(solution)
+    limits, logarithmic = jsd_limits(solution, floor)
+    shown = panel("(d) JSD of p_g and p_r", _turns(last), axis("", *limits, log=logarithmic))
+    values = positive(solution.trace.js) if logarithmic else solution.trace.js
+    drawn = line("JSD", *thin(solution.trace.step, values, 400), colour=look.colour("ratio"))
+    drawn["dots"] = [_list(steps), _list(values[_rows_at(solution.trace.step, steps)])]
+    shown["series"] = [drawn]
+    if floor is not None:
+        mean, least, most = np.clip(floor, *limits)  # a log axis has no place for 0
+        # Round both halves of the band, from its middle, where its name is written.
+        shown["marks"] = [
+            {"kind": "area", "x": [0, last, last, 0, 0, last, last],
+             "y": [mean, mean, most, most, least, least, mean], "colour": look.colour("floor"),
+             "text": f"two minibatches of {solution.options['batch']}"}
+        ]  # fmt: skip
+    return shown
+
+
+def _turns(last):
+    return axis("turn", -0.02 * last, last, whole=True)
 
 
 def _response_panel(solution, look, coarse, rows, across, letter="c"):
@@ -463,23 +541,23 @@ def _collapse_maps(solution, look, coarse, fields, where, rows, following):
     return [target, best, path]
 
 
+def _words(dash):
+    """The dashes of a line as SVG has them."""
+    return "" if dash == "-" else " ".join(f"{3 * part:g}" for part in dash[1])
+
+
 def _several(comparison, look, points, frames, cells):
     runs = comparison.runs
     names = short_labels(comparison.labels)
     colours = run_colours(len(runs))
-    dashes = [
-        "" if dash == "-" else " ".join(f"{3 * part:g}" for part in dash[1]) for _, dash in colours
-    ]
+    dashes = [_words(dash) for _, dash in colours]
     histories = [kept(run) for run in runs]
     every = np.unique(np.concatenate([steps for steps, _ in histories]))
     steps = every[_choose(len(every), frames)]
     counts = [max(1, run.n_steps) for run in runs]
     logarithmic = max(counts) > LOG_LOG * min(counts)
     panels = []
-    for letter, column, heading in (
-        ("a", "max_error", "max|R\u22121|"),
-        ("b", "rms_error", "rms|R\u22121| in L2(p_r)"),
-    ):
+    for letter, column in zip("ab", error_columns(comparison), strict=True):
         lines = [errors_of(run, column) for run in runs]
         values = np.concatenate([y[np.isfinite(y)] for _, y in lines] or [np.ones(1)])
         low = max(values.min(initial=1.0), 1e-40)
@@ -487,7 +565,8 @@ def _several(comparison, look, points, frames, cells):
         margin = (high / low) ** 0.06
         first = 0.9 if logarithmic else -0.02 * max(counts)
         shown = panel(
-            f"({letter}) {heading}", axis("step", first, max(counts), logarithmic, whole=True),
+            f"({letter}) {ERROR_NAMES[column]}",
+            axis(unit_of(comparison), first, max(counts), logarithmic, whole=True),
             axis("", low / margin, high * margin, log=True),
         )  # fmt: skip
         for (x, y), name, (colour, _), dash in zip(lines, names, colours, dashes, strict=True):
@@ -499,21 +578,35 @@ def _several(comparison, look, points, frames, cells):
             shown["series"].append(drawn)
         panels.append(shown)
     panels.append(_ends(comparison, look, names, colours, dashes, histories, steps, points, cells))
-    order = comparison.ranking
-    panels.append(
-        {
-            "type": "bars", "heading": "(d) steps to tolerance",
-            "x": axis("steps", 0.8, 2 * max(counts), log=True),
-            "names": [names[i] for i in order], "values": [counts[i] for i in order],
-            "colours": [colours[i][0] for i in order],
-            "met": [runs[i].status.value == "converged" for i in order],
-            "texts": [
-                f"{runs[i].n_steps}" if runs[i].status.value == "converged"
-                else f"not met in {runs[i].n_steps}" for i in order
-            ],
-        }
-    )  # fmt: skip
+    panels.append(_bars(comparison, names, colours, counts))
     return steps, panels
+
+
+def _bars(comparison, names, colours, counts):
+    """Panel (d) of a comparison: steps to tolerance, or the JSD left."""
+    order, runs = comparison.ranking, comparison.runs
+    shown = {
+        "type": "bars", "heading": f"(d) {LEFT}", "x": None,
+        "names": [names[i] for i in order], "values": None,
+        "colours": [colours[i][0] for i in order],
+    }  # fmt: skip
+    if by_jsd(comparison):
+        left = [comparison.jsd_left()[i] for i in order]
+        low, high = left_limits(left)
+        means = [mean for mean, _, _ in left]
+        return shown | {
+            "x": axis("JSD", low, high, log=True), "values": [max(mean, low) for mean in means],
+            "met": [True] * len(order), "texts": [f"{mean:.2g}" for mean in means],
+        }  # fmt: skip
+    met = [runs[i].status.value == "converged" for i in order]
+    return shown | {
+        "heading": "(d) steps to tolerance", "x": axis("steps", 0.8, 2 * max(counts), log=True),
+        "values": [counts[i] for i in order], "met": met,
+        "texts": [
+            f"{runs[i].n_steps}" if reached else f"not met in {runs[i].n_steps}"
+            for i, reached in zip(order, met, strict=True)
+        ],
+    }  # fmt: skip
 
 
 def _ends(comparison, look, names, colours, dashes, histories, steps, points, cells):

@@ -22,11 +22,13 @@ from ratiogan.plots.look import (
     PREDICTED,
     dress,
     log_axis,
+    math_text,
     mix,
     new_axes,
     whole_steps,
 )
 from ratiogan.spec import format_value, parse
+from ratiogan.trace import step_word
 
 LOG_LOG = 30  # the ratio of steps beyond which the step axis is logarithmic
 
@@ -34,10 +36,35 @@ LOG_LOG = 30  # the ratio of steps beyond which the step axis is logarithmic
 def several_figure(figure, comparison, look):
     """The panels of a comparison: 2 x 2."""
     axes = figure.subplots(2, 2)
-    plot_errors(comparison, "max_error", axes[0, 0], look, "a")
+    plot_errors(comparison, error_columns(comparison)[0], axes[0, 0], look, "a")
     plot_errors(comparison, "rms_error", axes[0, 1], look, "b")
     plot_final(comparison, axes[1, 0], look)
-    plot_steps(comparison, axes[1, 1], look)
+    (plot_left if by_jsd(comparison) else plot_steps)(comparison, axes[1, 1], look)
+
+
+# Column of the trace: what it is called.
+ERROR_NAMES = {
+    "js": "JSD of p_g and p_r",
+    "max_error": "max|R\u22121|",
+    "rms_error": "rms|R\u22121| in L2(p_r)",
+}
+
+
+def by_jsd(comparison):
+    """Whether the runs are drawn by JSD: beside training, and where none met a tolerance."""
+    met = any(run.status.value == "converged" for run in comparison.runs)
+    return comparison.by_jsd and not met
+
+
+def error_columns(comparison):
+    """The two errors of a comparison that are drawn against step."""
+    return ("js" if by_jsd(comparison) else "max_error", "rms_error")
+
+
+def unit_of(comparison):
+    """What a step of all runs is called."""
+    words = {step_word(run.algorithm) for run in comparison.runs}
+    return words.pop() if len(words) == 1 else "step"
 
 
 def run_colours(count):
@@ -79,11 +106,10 @@ def plot_errors(comparison, column="max_error", ax=None, style=None, letter="a")
     The step axis is logarithmic when the runs' numbers of steps differ by more than 30 times.
     """
     ax, look = new_axes(ax, style)
-    names = {"max_error": "max|R\u22121|", "rms_error": "rms|R\u22121| in L2($p_r$)"}
     runs = comparison.runs
     counts = [max(1, run.n_steps) for run in runs]
     logarithmic = max(counts) > LOG_LOG * min(counts)
-    dress(ax, look, f"({letter}) {names[column]}", "step")
+    dress(ax, look, f"({letter}) {math_text(ERROR_NAMES[column])}", unit_of(comparison))
     series = [errors_of(run, column) for run in runs]
     values = np.concatenate([y[np.isfinite(y)] for _, y in series] or [np.ones(1)])
     low, high = max(values.min(initial=1.0), 1e-40), min(values.max(initial=1e-3), 1e40)
@@ -101,7 +127,9 @@ def plot_errors(comparison, column="max_error", ax=None, style=None, letter="a")
         x, y = thin(x[shown], y[shown])
         ax.plot(x, y, color=colour, linestyle=dash, linewidth=look.line, label=name)
         labels.add(x, y, name, colour, dash)
-        _predicted(ax, look, x, y, rate_of(run)[0])
+        factor = rate_of(run)[0]
+        # Near R = 1 JSD is quadratic in R - 1.
+        _predicted(ax, look, x, y, factor**2 if factor and column == "js" else factor)
     return ax
 
 
@@ -190,26 +218,77 @@ def _final_maps(comparison, ax, look, letter, names):
 def plot_steps(comparison, ax=None, style=None, letter="d"):
     """Steps to tolerance as bars on a log axis, best run on top; hatched where it was not met."""
     ax, look = new_axes(ax, style)
-    order = comparison.ranking
-    runs = [comparison.runs[i] for i in order]
-    colours = [run_colours(len(runs))[i] for i in order]
+    runs = [comparison.runs[i] for i in comparison.ranking]
     dress(ax, look, f"({letter}) steps to tolerance", "steps", grid="x")
     counts = np.array([max(1, run.n_steps) for run in runs], dtype=float)
-    places = np.arange(len(runs))
-    size = look.text * min(1, 9 / max(1, len(runs)))
     log_axis(ax, 0.8, 2 * counts.max(), "x")
-    for place, run, count, (colour, _) in zip(places, runs, counts, colours, strict=True):
-        met = run.status.value == "converged"
-        ax.barh(
-            place, count, height=0.62, color=colour if met else look.ground, edgecolor=colour,
-            hatch=None if met else "//", linewidth=0.4 * look.line,
+    met = [run.status.value == "converged" for run in runs]
+    said = [
+        f"{run.n_steps}" if reached else f"not met in {run.n_steps}"
+        for run, reached in zip(runs, met, strict=True)
+    ]
+    return _bars(comparison, ax, look, counts, said, met)
+
+
+def plot_left(comparison, ax=None, style=None, letter="d"):
+    """JSD left, the mean of the last quarter, as bars on a log axis; between least and most a line.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        With runs of `training` in it.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new Figure's otherwise.
+    style : str, optional
+        slide, paper or dark; by default the font size and colours of `ax`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, look = new_axes(ax, style)
+    dress(ax, look, f"({letter}) {LEFT}", "JSD", grid="x")
+    left = [comparison.jsd_left()[i] for i in comparison.ranking]
+    low, high = left_limits(left)
+    log_axis(ax, low, high, "x")
+    means = np.maximum([mean for mean, _, _ in left], low)
+    _bars(comparison, ax, look, means, [f"{mean:.2g}" for mean, _, _ in left], [True] * len(left))
+    for place, (_, least, most) in enumerate(left):
+        ax.plot(
+            [max(least, low), max(most, low)], [place + 0.42] * 2, color=look.ink,
+            linewidth=0.5 * look.line, gid="range",
         )  # fmt: skip
-        said = f"{run.n_steps}" if met else f"not met in {run.n_steps}"
+    return ax
+
+
+LEFT = "JSD left, mean of the last quarter"
+
+
+def left_limits(left):
+    """Limits of the axis of what is left, from (mean, least, most) of each run."""
+    values = np.maximum([value for row in left for value in row], 1e-20)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return 0.3 * low, 3.0 * high
+
+
+def _bars(comparison, ax, look, values, said, full):
+    """One bar for each run, the best on top, with words at its end; hatched where not `full`."""
+    order = comparison.ranking
+    places = np.arange(len(order))
+    size = look.text * min(1, 9 / max(1, len(order)))
+    colours = [run_colours(len(order))[i][0] for i in order]
+    for place, value, words, filled, colour in zip(
+        places, values, said, full, colours, strict=True
+    ):
+        ax.barh(
+            place, value, height=0.62, color=colour if filled else look.ground, edgecolor=colour,
+            hatch=None if filled else "//", linewidth=0.4 * look.line,
+        )  # fmt: skip
         ax.annotate(
-            said, (count, place), xytext=(0.3 * look.text, 0), textcoords="offset points",
+            words, (value, place), xytext=(0.3 * look.text, 0), textcoords="offset points",
             va="center_baseline", fontsize=size, color=look.ink, gid="steps",
         )  # fmt: skip
-    ax.set_ylim(len(runs) - 0.4, -0.6)
+    ax.set_ylim(len(order) - 0.4, -0.6)
     ax.yaxis.set_major_locator(FixedLocator(places))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_yticklabels([short_labels(comparison.labels)[i] for i in order], fontsize=size)

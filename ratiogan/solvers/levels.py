@@ -10,6 +10,7 @@ import numpy as np
 _SWING = 2.0  # factor between the least and the most from which a smooth curve is a swing
 _SMOOTH = 0.25  # von Neumann's ratio below which it is smooth: 1 for independent noise
 _AWAY = 3.0  # by what factor a value may be above the mean of the last quarter and hover there
+_FALLEN = 1e-3  # share of it by which it must have fallen, too: less is said of what stays
 _ERRORS = 3.0  # standard errors by which it must have fallen within the last quarter to fall still
 
 
@@ -39,6 +40,8 @@ def falls(steps, values):
     >>> steps = np.arange(33)
     >>> falls(steps, 1.0 - 0.01 * steps), falls(steps, np.array([1.0, *([0.1, 0.2] * 16)]))
     (True, False)
+    >>> falls(steps, 1.0 + 0.5**steps)
+    False
     """
     last = values[late(steps)]
     if last.size < 2:
@@ -46,7 +49,7 @@ def falls(steps, values):
     one, two = last[: last.size // 2], last[last.size // 2 :]
     error = math.sqrt(np.var(one) / one.size + np.var(two) / two.size)
     earlier = values[~late(steps)].min(initial=math.inf)
-    lower = np.mean(one) - np.mean(two) > _ERRORS * error
+    lower = np.mean(one) - np.mean(two) > max(_ERRORS * error, _FALLEN * np.mean(two))
     return bool(lower and np.mean(two) < earlier)
 
 

@@ -14,6 +14,7 @@ from itertools import count
 
 from ratiogan.errors import InputError, check_integer
 from ratiogan.progress import Progress
+from ratiogan.trace import step_word
 
 DENSE_CELLS = 1 << 17  # up to so many cells a trace row costs little beside a step
 SNAPSHOT_CELLS = 1 << 16  # up to so many cells all snapshots fit in some 50 MB
@@ -80,7 +81,7 @@ class Solver:
 def reporting(progress, name, tol=None):
     """What ``progress=`` means: nothing, a line on stderr (True), or the caller's own function."""
     if progress is True:
-        with Progress(name, tol) as line:
+        with Progress(name, tol, unit=step_word(name)) as line:
             yield line
     else:
         yield progress or None

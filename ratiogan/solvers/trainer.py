@@ -13,12 +13,12 @@ from ratiogan import presets
 from ratiogan.catalogue import INNER_PRODUCTS
 from ratiogan.errors import InputError, check_choice, check_integer, check_number
 from ratiogan.games import game as make_game
-from ratiogan.peaks import find_peaks
 from ratiogan.ratio import Geometry, density_ratio
 from ratiogan.solution import Solution, Trace
 from ratiogan.solvers import loop, training_outcome
 from ratiogan.solvers import training_turns as turns
 from ratiogan.solvers.capacity import Capacity
+from ratiogan.solvers.landmarks import modes_of
 from ratiogan.solvers.logits import IDENTITY, logits
 from ratiogan.solvers.measure import measure
 from ratiogan.solvers.minibatch import draw, draw_rows, fill_guide, look_up
@@ -36,7 +36,6 @@ from ratiogan.solvers.team import SOLO
 
 _LARGEST_BLOCK = 1 << 23  # cells times updates: a tenth of a second, so that Ctrl-C is answered
 _MOST_DRAWS = 1 << 20
-_PEAK_ROWS = 100_000  # rows of p_r that its modes have to stand out in
 _COVERED = 0.5  # R of a mode that counts as covered
 
 
@@ -178,8 +177,7 @@ class Trainer(loop.Solver):
         self.geometry = Geometry("reference", masses)
         self.start = start.values[self.support]
         self._measured_by = make_game("non-saturating")  # R's own numbers: KL, JSD, max|R-1|
-        counts = np.round(self.real.mass * _PEAK_ROWS)
-        self._basins = find_peaks(counts, self.real.grid).basins[self.support]
+        self._basins = modes_of(self.real)[self.support]
         self.real_support = effective_support(masses)
         self.n_modes = int(self._basins.max(initial=-1)) + 1
 
