@@ -31,6 +31,7 @@ LAZY = {
     ("ratiogan.presets", "scipy"): "start-up: the default problem needs no SciPy",
     ("ratiogan.twosample.*", "scipy"): "start-up: scipy.stats alone takes 0.9 s",
     ("ratiogan.transport.poisson", "scipy"): "start-up: only grids in several dimensions need it",
+    ("ratiogan.solvers.capacity", "scipy"): "start-up: only a player that is smoothed needs it",
     ("ratiogan.twosample.diagnosis", "ratiogan.report"): "as for solution",
     ("ratiogan.twosample.*", "ratiogan.plots"): "as for solution",
     ("ratiogan.distribution", "matplotlib"): "only images need it",
