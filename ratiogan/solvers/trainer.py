@@ -6,6 +6,7 @@
 import math
 import numbers
 import time
+import weakref
 
 import numpy as np
 
@@ -38,6 +39,7 @@ _LARGEST_BLOCK = 1 << 23  # cells times updates: a tenth of a second, so that Ct
 _MOST_DRAWS = 1 << 20
 _PEAK_ROWS = 100_000  # rows of p_r that its modes have to stand out in
 _COVERED = 0.5  # R of a mode that counts as covered
+_BASINS = weakref.WeakKeyDictionary()  # by p_r: finding them takes longer than all else of a start
 
 
 class Trainer(loop.Solver):
@@ -182,8 +184,7 @@ class Trainer(loop.Solver):
         self.geometry = Geometry("reference", masses)
         self.start = start.values[self.support]
         self._measured_by = make_game("non-saturating")  # R's own numbers: KL, JSD, max|R-1|
-        counts = np.round(self.real.mass * _PEAK_ROWS)
-        self._basins = find_peaks(counts, self.real.grid).basins[self.support]
+        self._basins = _basins(self.real)[self.support]
         self.real_support = _effective_support(masses)
         self.n_modes = int(self._basins.max(initial=-1)) + 1
 
@@ -264,6 +265,11 @@ class Trainer(loop.Solver):
         return self.state_[1]
 
     # --- what the loop asks for ---
+
+    @property
+    def compiled(self):
+        """Whether its turns are one compiled call, beside which other threads can run."""
+        return self._fast
 
     @property
     def halted(self):
@@ -547,6 +553,13 @@ def at_least_0(name, value):
     if number < 0:
         raise InputError(f"{name} must be at least 0, got {number:g}.", argument=name)
     return number
+
+
+def _basins(real):
+    """Which mode of p_r each cell belongs to; found once for all runs on one p_r."""
+    if real not in _BASINS:
+        _BASINS[real] = find_peaks(np.round(real.mass * _PEAK_ROWS), real.grid).basins
+    return _BASINS[real]
 
 
 def _baseline(value, game, gradient):
