@@ -36,6 +36,7 @@ _VERBS = (
     (("interrupted",), "was interrupted", "were interrupted"),
 )
 _AXES = ("alpha_gen", "alpha_disc")  # what a map has across, if it is swept
+ROUND_OFF = 1e-16  # a KL below is that of the masses' last digits
 _RISEN = 1.01  # by what factor the JSD must end above its start
 
 
@@ -69,13 +70,13 @@ def are_training(runs):
 
 def ranked(runs):
     """Indices of training runs, smallest `late_kl` first; those that were lost come last."""
-    levels = [late_kl(run) for run in runs]
+    levels = [max(late_kl(run), ROUND_OFF) for run in runs]
     return tuple(sorted(range(len(runs)), key=lambda i: levels[i]))
 
 
 def finding_of(labels, runs):
     """Which training run was best, and what became of the others, as one sentence."""
-    levels = [late_kl(run) for run in runs]
+    levels = [max(late_kl(run), ROUND_OFF) for run in runs]
     best = int(np.argmin(levels))
     count = len(runs)
     courses = [course_of(run) for run in runs]
@@ -85,17 +86,30 @@ def finding_of(labels, runs):
         if number:
             whole = "" if happened else f" of {count}"
             happened.append(f"{number}{whole} {one if number == 1 else several}")
-    finite = [level for level in levels if 0 < level < math.inf]
-    text = f"BEST of {count}: {labels[best]} (KL {significant(levels[best], 2)})"
+    finite = [level for level in levels if level < math.inf]
+    text = f"BEST of {count}: {_called(labels, best)} (KL {level_text(levels[best])})"
     parts = [text, ", ".join(happened) or "all end below their start"]
     if len(finite) > 1:
         decades = math.log10(max(finite) / min(finite))
         parts.append(
             f"KL spans {significant(decades, 2)} decades"
             if decades >= 1
-            else f"KL from {significant(min(finite), 2)} to {significant(max(finite), 2)}"
+            else f"KL from {level_text(min(finite))} to {level_text(max(finite))}"
         )
     return "; ".join(parts) + "."
+
+
+def _called(labels, best):
+    """The spec of a run; of a long one what tells it from the others."""
+    specs = [parse(label) for label in labels]
+    own = {
+        key: value
+        for key, value in specs[best].options.items()
+        if any(spec.options.get(key) != value for spec in specs)
+    }
+    if len(specs[best].options) == len(own) or not own:
+        return labels[best]
+    return ", ".join(f"{key}={format_value(value)}" for key, value in own.items())
 
 
 @dataclass(frozen=True)
@@ -129,11 +143,11 @@ class SweepMap:
         """Headings and rows of text cells: the late KL and the letter of what became of it."""
         headings = [
             f"{self.row_key} \\ {self.column_key}",
-            *(format_value(value) for value in self.columns),
+            *map(_value_text, self.columns),
         ]
         rows = [
             [
-                format_value(value),
+                _value_text(value),
                 *(f"{level_text(late_kl(runs[i]))} {COURSES[course_of(runs[i])][0]}" for i in row),
             ]
             for value, row in zip(self.rows, self.index, strict=True)
@@ -173,9 +187,11 @@ def level_text(level):
 
     Examples
     --------
-    >>> [level_text(x) for x in (4.882, 0.0351, 1.53e-6, float("inf"))]
-    ['4.9', '0.035', '1.5e-06', '-']
+    >>> [level_text(x) for x in (4.882, 0.0351, 1.53e-6, 1e-30, float("inf"))]
+    ['4.9', '0.035', '1.5e-06', '< eps', '-']
     """
+    if level <= ROUND_OFF:
+        return "< eps"
     return "-" if not math.isfinite(level) else f"{level:#.2g}".rstrip(".")
 
 
@@ -215,6 +231,11 @@ def sweep_map(comparison):
         return None
     index = np.array([[place[str(r), str(c)] for c in values[across]] for r in values[along]])
     return SweepMap(along, across, values[along], values[across], index)
+
+
+def _value_text(value):
+    """A swept value as a heading: the digits of 3 * 1e-4 beyond the sixth are nobody's."""
+    return f"{value:.6g}" if isinstance(value, float) else format_value(value)
 
 
 def _order(value):

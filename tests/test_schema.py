@@ -36,6 +36,13 @@ COMMAND_LINES = {
         0,
     ),
     "compare": (["compare", "glgd", "glgd:geometry=fisher", "alternating", *SMALL], 0),
+    "compare, a map": (
+        [
+            *("compare", "training", "--sweep", "alpha_gen=1e-3,0.1", "--sweep", "batch=64,exact"),
+            *("--max-steps", "40", *SMALL),
+        ],
+        0,
+    ),
     "games": (["games"], 0),
     "games GAME": (["games", "hinge"], 0),
     "table": (["table"], 0),

@@ -23,8 +23,10 @@ from ratiogan.plots.descent import (
 from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_norm, thin, top_of
 from ratiogan.plots.look import command_text, key_sentence, log_ticks, mix, version
 from ratiogan.plots.several import LOG_LOG, errors_of, run_colours, short_labels
+from ratiogan.plots.sweep import telling_runs
 from ratiogan.plots.transport import cost_limits, cost_lines, critics
 from ratiogan.plots.wgan import estimate_lines
+from ratiogan.sweeps import sweep_map
 
 SHADES = 64  # of a map; a cell is one letter of ALPHABET
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -464,8 +466,11 @@ def _collapse_maps(solution, look, coarse, fields, where, rows, following):
 
 
 def _several(comparison, look, points, frames, cells):
+    if sweep_map(comparison):  # of a whole map nobody could follow every run
+        comparison, names = telling_runs(comparison)
+    else:
+        names = short_labels(comparison.labels)
     runs = comparison.runs
-    names = short_labels(comparison.labels)
     colours = run_colours(len(runs))
     dashes = [
         "" if dash == "-" else " ".join(f"{3 * part:g}" for part in dash[1]) for _, dash in colours
