@@ -34,6 +34,7 @@ SECTIONS = {
     "line": ("benchmarks.line:line", "W1 on the line, one core"),
     "manhattan": ("benchmarks.manhattan:manhattan", "Manhattan transport, one core"),
     "euclidean": ("benchmarks.euclidean:euclidean", "Euclidean transport, one core"),
+    "sweep": ("benchmarks.sweep:sweep", "a map of training runs"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }

@@ -24,7 +24,7 @@ EXAMPLES = (
     "breast_cancer",
     "nile",
 )
-DRAWN = ("two_gaussians", "parallel_lines")  # by the script itself
+DRAWN = ("two_gaussians", "parallel_lines", "hyperparameter_map")  # by the script itself
 FIRST = "ratiogan run glgd --grid 1024"
 README = {  # the pictures of the front page
     "glgd": FIRST,

@@ -592,8 +592,12 @@ def _expected(masses, values):
 
 
 def _norm(gradient, scale):
-    """Of a gradient whose components are to be multiplied by `scale`."""
-    return math.sqrt(float(gradient @ (scale * gradient)))
+    """Of a gradient whose components are to be multiplied by `scale`; inf where that is too large.
+
+    A discriminator that is about to diverge is measured as well.
+    """
+    with np.errstate(over="ignore"):
+        return math.sqrt(float(gradient @ (scale * gradient)))
 
 
 def _as_text(cells):
