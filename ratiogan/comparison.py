@@ -368,9 +368,10 @@ def compare(
     seed : int
         Handed to the algorithms that draw.
     progress : bool or callable, optional
-        Handed to every run.
+        Handed to every run; to `training_batch` once.
     **common
-        Parameters of all runs that have them; those of a spec win.
+        Parameters of all runs that have them; those of a spec win. ``threads`` of training runs
+        are those of the batch.
 
     Returns
     -------

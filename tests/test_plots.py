@@ -325,9 +325,10 @@ def test_maps_can_be_read(name, style):
     assert unreadable(figure) == []
 
 
-def test_a_map_on_the_plane_can_be_read():
-    figure = plots.figure(map_of("2x2", real="ring8", gen="ring8:drop=4", grid="24x24"))
-    assert unreadable(figure) == []
+@pytest.mark.parametrize("style", ("slide", "paper"))
+def test_a_map_on_the_plane_can_be_read(style):
+    compared = map_of("2x2", real="ring8", gen="ring8:drop=4", grid="24x24")
+    assert unreadable(plots.figure(compared, style=style, command=COMMAND)) == []
 
 
 def test_a_map_shows_the_numbers_of_its_runs():

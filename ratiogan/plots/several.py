@@ -176,13 +176,15 @@ def _final_maps(comparison, ax, look, letter, names):
     shown = [("$p_r$", real)]
     shown += [(names[i], flat_density(comparison, comparison.runs[i].ratio)) for i in best]
     grid, wide = comparison.real.grid, 1 / len(shown)
+    room = 0.27 * look.width * 72 * wide  # points below each map
+    size = min(look.text, room / (0.6 * max(len(names[i]) for i in best)))
     for number, (name, density) in enumerate(shown):
         inner = ax.inset_axes([number * wide, 0, 0.92 * wide, 1])
         inner.set_anchor("NW")
         draw_map(inner, look, grid, density, "", density_norm(real), "viridis", labels=False)
         inner.set_xticks([])
         inner.set_yticks([])
-        inner.set_xlabel(name, fontsize=look.text, color=look.ink)
+        inner.set_xlabel(name, fontsize=size, color=look.ink)
         if density.max() > 10 * real.max():
             at = np.unravel_index(int(np.argmax(density)), density.shape)
             inner.plot(
