@@ -36,6 +36,7 @@ SECTIONS = {
     "euclidean": ("benchmarks.euclidean:euclidean", "Euclidean transport, one core"),
     "training": ("benchmarks.training:training", "a training turn, one core, 1,024 cells"),
     "scenarios": ("benchmarks.scenarios:scenarios", "scenarios of run training, 20 seeds each"),
+    "sweep": ("benchmarks.sweep:sweep", "a map of training runs"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }

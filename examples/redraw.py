@@ -29,6 +29,7 @@ DRAWN = (  # by the script itself
     "loss_against_logit",
     "gradient_identity",
     "parallel_lines",
+    "hyperparameter_map",
 )
 FIRST = "ratiogan run glgd --grid 1024"
 README = {  # the pictures of the front page

@@ -42,6 +42,7 @@ _PUBLIC = {
     "saturation": "gradients",
     "table": "divergences",
     "training": "solvers.training",
+    "training_batch": "solvers.training_batch",
     "wasserstein": "transport.distance",
     "wgan": "solvers.wgan",
     "wglgd": "solvers.wglgd",

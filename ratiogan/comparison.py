@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratiogan import games, presets
+from ratiogan import games, presets, sweeps
 from ratiogan.catalogue import (
     ALGORITHM_GEOMETRIES,
     ALGORITHM_STEPS,
@@ -37,6 +37,7 @@ from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.glgd import glgd
 from ratiogan.solvers.training import training
+from ratiogan.solvers.training_batch import training_batch
 from ratiogan.solvers.wgan import wgan
 from ratiogan.solvers.wglgd import wglgd
 from ratiogan.spec import Spec, format_number, format_value, is_own_code, parse, parse_value
@@ -62,13 +63,13 @@ INDEX_FILE = "comparison.json"
 SCHEMA_VERSION = 1
 RMS_TOLERANCE = 1e-3
 
-# What training calls by a word in lists of its defaults is what it does when nothing is said.
-UNSAID = {"scenario": "none", "gen_loss": "same", "data": "fresh", "disc_cells": "all"}
-UNSAID["gen_cells"] = UNSAID["disc_cells"]
 EPS = 1e-16  # a JSD below this is round-off of the masses, whatever its digits say
 
 # Parameters of the solvers that say how to compute and record, not what: common to all runs.
 PASSED = ("record", "snapshots", "threads", "singular")
+
+# Words of the catalogue for an argument of `training` that is left out.
+LEFT_OUT = ("none", "same", "fresh", "all")
 
 # What makes two runs of one game differ, in words.
 DIFFERENCES = {
@@ -116,7 +117,12 @@ class Comparison:
 
     @property
     def ranking(self):
-        """Indices of the runs: converged ones first, by steps; the others by what is left."""
+        """Indices of the runs: converged ones first, by steps; the others by what is left.
+
+        Training runs only: by KL(p_g || p_r), mean over the last quarter of the turns.
+        """
+        if sweeps.are_training(self.runs):
+            return sweeps.ranked(self.runs)
 
         def key(i):
             run = self.runs[i]
@@ -147,6 +153,10 @@ class Comparison:
     @property
     def finding(self):
         """Which run was best and by how much, as one sentence."""
+        if sweeps.are_training(self.runs):
+            if len(self.runs) == 1:
+                return f"{self.labels[0]}: {self.runs[0].finding}"
+            return sweeps.finding_of(self.labels, self.runs)
         ranked = [(self.labels[i], self.runs[i]) for i in self.ranking]
         converged = [pair for pair in ranked if pair[1].status is Status.CONVERGED]
         if not converged:
@@ -205,8 +215,20 @@ class Comparison:
         ]
         return headings, [_cells(self.labels[i], self.runs[i]) for i in self.ranking]
 
-    def summary(self):
-        """The comparison as text: the finding, the table, what the runs have in common."""
+    def summary(self, all_rows=False):
+        """The comparison as text: the finding, the table, what the runs have in common.
+
+        All combinations of two settings of training are a map instead, with the table below it if
+        `all_rows`.
+        """
+        drawn = sweeps.sweep_map(self)
+        parts = [wrap(self.finding, WIDTH)]
+        parts += [drawn.text(self.runs)] if drawn else []
+        if all_rows or not drawn:
+            parts.append(self._table_text())
+        return "\n\n".join([*parts, *self._costs(), *self._common()])
+
+    def _table_text(self):
         _, rows = self.table()
         status = max([9, *(len(row[2]) for row in rows)])
         steps = max([5, *(len(row[3]) for row in rows)])
@@ -226,12 +248,13 @@ class Comparison:
                 f"  {name:{label}}    {alpha:5}   {word:{status}}   {count:>{steps}}   "
                 f"{to_rms:>8}    {predicted:6}   {measured:6}      {error:7}    {js}"
             )
-        parts = [wrap(self.finding, WIDTH), "\n".join(lines), *self._costs(), *self._common()]
-        return "\n\n".join(parts)
+        return "\n".join(lines)
 
     def markdown(self):
         """The finding and the table for a Markdown page."""
-        return f"{self.finding}\n\n{markdown_table(*self.table())}\n"
+        drawn = sweeps.sweep_map(self)
+        body = drawn.markdown(self.runs) if drawn else markdown_table(*self.table())
+        return f"{self.finding}\n\n{body}\n"
 
     def _costs(self):
         """W1 where all runs measure it, JSD beside training; of the last quarter, since a run may
@@ -361,7 +384,8 @@ def compare(
 ):
     """Run several algorithms, games, geometries or steps on one problem.
 
-    Every spec is checked before the first run starts.
+    Every spec is checked before the first run starts. Runs of `training` only are one call of
+    `training_batch`: they advance side by side.
 
     Parameters
     ----------
@@ -379,9 +403,10 @@ def compare(
     seed : int
         Handed to the algorithms that draw.
     progress : bool or callable, optional
-        Handed to every run.
+        Handed to every run; to `training_batch` once.
     **common
-        Parameters of all runs that have them; those of a spec win.
+        Parameters of all runs that have them; those of a spec win. ``threads`` of training runs
+        are those of the batch.
 
     Returns
     -------
@@ -401,6 +426,11 @@ def compare(
     plan = expand(specs or ("glgd", "alternating"), sweep=sweep, **common)
     real, gen = presets.problem(real, gen, grid=grid, domain=domain)
     every = {"real": real, "gen": gen, "rng": seed, "progress": progress or None}
+    if all(algorithm == "training" for _, algorithm, _ in plan):
+        runs = _train([options for *_, options in plan], **every, threads=common.get("threads"))
+        labels = tuple(label for label, *_ in plan)
+        interrupted = any(run.status is Status.INTERRUPTED for run in runs)
+        return Comparison(runs, labels, real, gen, seed, interrupted)
     runs, labels, interrupted = [], [], False
     for label, algorithm, options in plan:
         solver = SOLVERS[algorithm]
@@ -417,6 +447,15 @@ def compare(
             interrupted = True
             break
     return Comparison(tuple(runs), tuple(labels), real, gen, seed, interrupted)
+
+
+def _train(rows, **every):
+    """All runs of `training` in one call; the options of a run that it does not have are None."""
+    shared = {key: rows[0][key] for key in ("record", "snapshots") if key in rows[0]}
+    names = dict.fromkeys(name for options in rows for name in options if name not in shared)
+    return training_batch(
+        **every, **shared, **{name: [options.get(name) for options in rows] for name in names}
+    )
 
 
 def load_comparison(folder):
@@ -482,6 +521,8 @@ def expand(specs, sweep=None, **common):
     specs = [_read_spec(text) for text in specs]
     known = dict.fromkeys(key for spec in specs for key in _keys(spec, common, swept))
     taken = {key for spec in specs for key in _parameters(SOLVERS[spec.name])}
+    if any(spec.name == "training" for spec in specs):
+        taken.add("threads")  # of all runs together
     _check_keys("no run has a", swept, known, "sweep")
     known = [*known, *_game_keys(common.get("game")), *(key for key in PASSED if key in taken)]
     _check_keys("no run has a", common, known)
@@ -671,10 +712,12 @@ def _options(spec, common, chosen):
         if key in options:
             check_choice(key, options[key], choices[key])
     if spec.name == "training":
+        # What nobody asked for is the scenario's, or `training`'s own default.
+        asked = {key for layer in (common, chosen, spec.options) for key in layer}
         options = {
             key: _cells_along(value) if key in ("disc_cells", "gen_cells") else value
             for key, value in options.items()
-            if UNSAID.get(key) != value
+            if key in asked and not (value == defaults.get(key) and value in LEFT_OUT)
         }
     return _accepted(SOLVERS[spec.name], options)
 

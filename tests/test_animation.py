@@ -36,6 +36,12 @@ RESULTS = {
     "comparison on the plane": lambda: rg.compare(
         "glgd", "alternating", real="ring8", gen="ring8:thin=2", grid="24x24"
     ),
+    "hyperparameter map": lambda: rg.compare(
+        "training",
+        sweep={"alpha_gen": [1e-4 * 2**k for k in range(8)], "disc_steps": [1, 2, 3, 5, 9, 17]},
+        max_steps=300,
+        grid=512,
+    ),
 }
 
 

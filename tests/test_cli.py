@@ -251,6 +251,40 @@ def test_compare_as_markdown(call):
     assert code == 0 and "| run | alpha |" in out and "|---|" in out
 
 
+MAP = (
+    "compare training --sweep alpha_gen=1e-4,1e-2,0.3 --sweep disc_steps=1,8 "
+    "--max-steps 300 --grid 64"
+)
+
+
+def test_compare_prints_a_map_of_two_settings_of_training(call):
+    code, out, err = call(f"{MAP} --no-save")
+    assert code == 0 and err == ""
+    lines = out.splitlines()
+    assert lines[2].startswith("BEST of 6: training:alpha_gen=0.01,disc_steps=8 (KL 0.0")
+    assert "KL(p_g||p_r), mean over the last quarter of the turns" in lines[4]
+    assert lines[6].split() == ["disc_steps", "\\", "alpha_gen", "0.0001", "0.01", "0.3"]
+    assert [line.split()[0] for line in lines[7:9]] == ["1", "8"]
+    assert [line.split()[2::2] for line in lines[7:9]] == [["c", "o", "H"], ["c", "c", "C"]]
+    assert lines[10].startswith("c converging: ends below its start; o cycle; C collapsed; H hop")
+    assert "steps to" not in out and max(map(len, lines[:-1])) <= 120
+    assert "steps to" in call(f"{MAP} --no-save -v")[1]
+    code, out, _ = call(f"{MAP} --no-save --markdown")
+    assert "| disc_steps \\ alpha_gen | 0.0001 | 0.01 | 0.3 |" in out
+
+
+def test_a_map_is_the_same_on_any_threads_drawn_paged_and_read_again(call):
+    outs = [call(f"{MAP} --no-save --threads {threads}")[1] for threads in (1, 2)]
+    same = [out.replace("--threads 1", "--threads 2").splitlines()[:-2] for out in outs]
+    assert same[0] == same[1]
+    code, out, _ = call(f"{MAP} -o folder --html page.html")
+    assert code == 0 and os.path.isfile("folder/figure.png")
+    assert os.path.getsize("page.html") < 300_000
+    code, again, _ = call("plot folder -o figure.png")
+    assert code == 0 and out.splitlines()[2] in again
+    assert call("animate folder -o run.html")[0] == 0
+
+
 def test_games_lists_every_row_checked(call):
     from ratiogan.catalogue import GAME_ROWS
 
@@ -393,6 +427,7 @@ REFUSALS = [
     ("compare glgd --sweep alpha", 2, "--sweep must read KEY=V1,V2"),
     ("compare glgd --sweep alpha=1 --sweep alpha=2", 2, "--sweep names one key twice"),
     ("compare glgd --sweep alpah=1,2", 2, "Nearest: alpha"),
+    ("compare training --sweep alpha_gen=1,-1", 2, "alpha_gen must be at least 0"),
     ("compare glgd glgd", 2, "asked for twice"),
     ("run glgd --geometry fishr", 2, "--geometry must be one of .* Nearest: fisher"),
     ("run glgd --step newtn", 2, "Nearest: newton"),

@@ -3,6 +3,8 @@
 import inspect
 import json
 import os
+import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +21,9 @@ from ratiogan.comparison import (
 )
 from ratiogan.errors import InputError
 from ratiogan.solution import Prediction, Solution, Status, Trace
+from ratiogan.solvers.training import training
+from ratiogan.spec import parse
+from ratiogan.sweeps import COURSES, course_of, late_levels, sweep_map
 
 TABLE = """\
 BEST: glgd:geometry=fisher (34 steps to max|R-1| < 1e-10); glgd:geometry=lebesgue needs 1240x as many: \
@@ -549,3 +554,113 @@ def test_only_what_is_w1_is_called_w1():
     assert "W1" not in compare("glgd", "glgd:geometry=fisher", grid=32).summary()
     text = compare("wglgd:step=polyak", "wgan:max_steps=20", grid=32, max_steps=20).summary()
     assert "W1, mean of the last quarter" in text
+
+
+# training: one batched call, judged by the late KL, and the map of two settings
+
+TRAINED = {"grid": 64, "max_steps": 200}
+
+
+@pytest.mark.parametrize("threads", (None, 1, 2))
+def test_training_runs_are_one_call_and_equal_to_the_serial_ones(threads):
+    found = compare(
+        "training",
+        "training:batch=exact,game=logit",
+        sweep={"alpha_gen": [1e-4, 1e-2], "disc_cells": [8, "all"]},
+        seed=3,
+        threads=threads,
+        **TRAINED,
+    )
+    assert len(found.runs) == 8
+    for label, run in zip(found.labels, found.runs, strict=True):
+        keys = dict(parse(label).options)
+        if keys.get("disc_cells") == "all":
+            del keys["disc_cells"]
+        alone = training(**keys, rng=3, **TRAINED)
+        assert run.ratio.tobytes() == alone.ratio.tobytes() and run.trace == alone.trace
+        assert run.snapshots.tobytes() == alone.snapshots.tobytes()
+        assert run.options == alone.options and run.finding == alone.finding
+    assert sweep_map(found) is None  # two settings, but in two specs
+
+
+def test_training_beside_another_algorithm_is_as_before():
+    found = compare("training:max_steps=50", "glgd", grid=32, record="log", snapshots=False)
+    assert found.finding.startswith("BEST: glgd")
+    assert [run.snapshots is None or not len(run.snapshots) for run in found.runs] == [True, True]
+    assert found.runs[0].trace == training(grid=32, max_steps=50, record="log").trace
+
+
+def test_what_is_not_said_is_left_to_training():
+    assert options("training", max_steps=10) == {"max_steps": 10}
+    assert options("training:data=fresh,disc_cells=all,batch=64") == {"batch": 64}
+    assert options("training:game=0-1,gen_loss=same") == {"game": "0-1:generator=zero-sum"}
+
+
+def test_a_map_holds_every_combination_and_its_late_kl():
+    rates, steps = [1e-2, 1e-4, 0.3], [5, 1]
+    found = compare("training", sweep={"disc_steps": steps, "alpha_gen": rates}, **TRAINED)
+    drawn = sweep_map(found)
+    assert (drawn.row_key, drawn.column_key) == ("disc_steps", "alpha_gen")
+    assert drawn.rows == (1, 5) and drawn.columns == (1e-4, 1e-2, 0.3)
+    levels = drawn.levels(found.runs)
+    for (row, column), i in np.ndenumerate(drawn.index):
+        run = found.runs[i]
+        assert run.options["disc_steps"] == drawn.rows[row]
+        assert run.options["alpha_gen"] == drawn.columns[column]
+        late = run.trace.step >= 150
+        assert levels[row, column] == pytest.approx(run.trace.kl[late].mean())
+    ranks = [levels.ravel()[list(drawn.index.ravel()).index(i)] for i in found.ranking]
+    assert ranks == sorted(ranks)
+    assert found.finding.startswith(f"BEST of 6: {found.labels[found.ranking[0]]} (KL 0.")
+    assert "; 2 of 6 collapse, 1 cycles; KL spans " in found.finding
+    for text in (found.summary(), found.summary(all_rows=True)):
+        assert max(map(len, text.splitlines())) <= 120
+    assert "rms<1e-3" in found.summary(all_rows=True) and "rms<1e-3" not in found.summary()
+
+
+def test_maps_of_words_of_many_columns_and_what_is_no_map():
+    found = compare("training", sweep={"batch": ["exact", 64, 8], "optimizer": ["sgd", "adam"]},
+                    grid=16, max_steps=5)  # fmt: skip
+    drawn = sweep_map(found)
+    assert (drawn.columns, drawn.rows) == ((8, 64, "exact"), ("adam", "sgd"))
+    many = compare(
+        "training", sweep={"alpha_gen": [1e-4 * k for k in range(1, 21)], "gen_steps": [1, 2]},
+        grid=16, max_steps=5,
+    )  # fmt: skip
+    text = sweep_map(many).text(many.runs)
+    assert max(map(len, text.splitlines())) <= 120 and text.count("gen_steps \\ alpha_gen") == 2
+    partial = replace(many, runs=many.runs[:-1], labels=many.labels[:-1])
+    assert sweep_map(partial) is None and sweep_map(compare(grid=16)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "course"),
+    [
+        ({}, "converging"),
+        ({"status": Status.DIVERGED}, "diverged"),
+        ({"trace": Trace(step=[0, 8, 9], js=[0.1, 0.2, 0.3], kl=[1.0, 2.0, 4.0])}, "rose"),
+        ({"status": Status.HOPPING}, "hopping"),
+    ],
+)
+def test_what_became_of_a_run(problem, changes, course):
+    trace = Trace(step=[0, 8, 9], js=[0.1, 0.01, 0.02], kl=[1.0, 0.2, 0.4])
+    run = run_of(problem, "training", **{"status": Status.CONVERGING, "trace": trace, **changes})
+    assert course_of(run) == course and course in COURSES
+    expected = {"converging": 0.3, "diverged": np.inf, "rose": 3.0, "hopping": 0.3}[course]
+    assert late_levels([run])[0] == pytest.approx(expected)
+    found = Comparison((run, run), ("training:batch=1", "training:batch=2"), *problem)
+    verb = {"converging": "all end below", "diverged": "2 of 2 diverge", "rose": "2 of 2 end above",
+            "hopping": "2 of 2 collapse"}[course]  # fmt: skip
+    assert verb in found.finding
+
+
+def test_ctrl_c_in_a_map_keeps_every_run():
+    def press(*told):
+        signal.raise_signal(signal.SIGINT)
+
+    found = compare(
+        "training", sweep={"alpha_gen": [1e-4, 1e-3], "disc_steps": [1, 2]}, grid=64,
+        max_steps=10**7, progress=press,
+    )  # fmt: skip
+    assert found.interrupted and len(found.runs) == 4
+    assert "4 of 4 were interrupted" in found.finding and sweep_map(found)

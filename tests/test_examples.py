@@ -286,3 +286,41 @@ def test_first_picture_is_that_of_the_readme():
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     assert f"&& .venv/bin/{REDRAW['FIRST']}\n" in readme
     assert "(examples/glgd.png)" in readme
+
+
+def test_hyperparameter_map_is_what_the_page_quotes():
+    example = runpy.run_path(str(EXAMPLES / "hyperparameter_map.py"))
+    quoted = console()[0]["hyperparameter_map.py"][1]
+    blocks = quoted.split("BEST of ")[1:]
+    batch = example["compared"]("training", example["STEPS"])
+    squares = example["compared"](example["LEAST_SQUARES"], example["BOTH"])
+    assert (batch.real.grid.size, batch.runs[0].n_steps) == (256, 4000)
+    for found, block in ((batch, blocks[0]), (squares, blocks[2])):
+        drawn = example["sweep_map"](found)
+        rows = re.findall(r"^ +[\d.e-]+((?:   +(?:[\d.e+-]+|< eps) \w)+)$", block, re.M)
+        cells = np.array([re.split(r" {3,}", row.strip()) for row in rows])
+        assert cells.shape == drawn.index.shape
+        for cell, level, course in zip(
+            cells.ravel(),
+            drawn.levels(found.runs).ravel(),
+            np.ravel(drawn.courses(found.runs)),
+            strict=True,
+        ):
+            value, letter = cell.rsplit(" ", 1)
+            if course in ("collapsed", "hopping"):  # where, and whether it moves on, is chance
+                assert letter in "CH" and float(value) > 1
+            elif course == "diverged":
+                assert (value, letter) == ("-", "D")
+            elif value == "< eps":
+                assert level < 1e-14
+            else:
+                assert level == pytest.approx(float(value), rel=0.1) and letter in "co"
+    assert example["border"](squares) in quoted
+    one = example["over_seeds"]([batch])
+    assert one.startswith("Over 1 seeds the best of 24 is alpha_gen 0.003, N_d 20, with KL 0.0021;")
+    assert "Over 5 seeds the best of 24 is alpha_gen 0.003, N_d 20, with KL 0.002" in quoted
+    assert len(example["draw"](batch, squares, "title", "command").axes) == 4
+    path = EXAMPLES / "hyperparameter_map.png"
+    assert path.stat().st_size < 100_000
+    with Image.open(path) as figure:
+        assert figure.info["Comment"] == "python examples/hyperparameter_map.py"

@@ -296,6 +296,76 @@ EXTREME = {
     ),
 }
 
+RATES = [2e-5, 5e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
+MAPS = {
+    "4x4": ({"alpha_gen": RATES[::2], "disc_steps": [1, 2, 5, 20]}, {"max_steps": 400}),
+    "8x6": ({"alpha_gen": RATES, "disc_steps": [1, 2, 4, 8, 16, 32]}, {"max_steps": 100}),
+    "2x2": ({"alpha_gen": [1e-3, 1e-2], "disc_steps": [1, 5]}, {"max_steps": 300}),
+    "words": ({"batch": [16, 64, "exact"], "optimizer": ["adam", "sgd"]}, {"max_steps": 60}),
+    "lost": (
+        {"alpha_gen": [1e-3, 0.1], "alpha_disc": [0.1, 1e3]},
+        {"max_steps": 300, "game": "least-squares", "optimizer": "sgd", "batch": "exact"},
+    ),
+    "round-off": (
+        {"alpha_gen": [0.5, 1.0], "gen_steps": [1, 2]},
+        {"max_steps": 200, "optimizer": "sgd", "batch": "exact", "disc_steps": "best"},
+    ),
+}
+
+
+def map_of(name, **problem):
+    sweep, common = MAPS[name]
+    return rg.compare("training", sweep=sweep, **{"grid": 64, **problem, **common})
+
+
+@pytest.mark.parametrize("style", ("slide", "paper", "dark"))
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_can_be_read(name, style):
+    figure = plots.figure(map_of(name), style=style, command=COMMAND)
+    assert unreadable(figure) == []
+
+
+@pytest.mark.parametrize("style", ("slide", "paper"))
+def test_a_map_on_the_plane_can_be_read(style):
+    compared = map_of("2x2", real="ring8", gen="ring8:drop=4", grid="24x24")
+    assert unreadable(plots.figure(compared, style=style, command=COMMAND)) == []
+
+
+def test_a_map_shows_the_numbers_of_its_runs():
+    compared = map_of("4x4")
+    figure = plots.figure(compared)
+    ax = figure.axes[0]
+    shown = {
+        text.get_position(): float(text.get_text()) for text in ax.texts if text.get_gid() == "cell"
+    }
+    for i, run in enumerate(compared.runs):
+        late = run.trace.step >= 300
+        # The first key goes with the outer loop.
+        assert shown[i // 4, i % 4] == pytest.approx(run.trace.kl[late].mean(), rel=0.05)
+    (frame,) = (patch for patch in ax.patches if patch.get_gid() == "best")
+    best = compared.ranking[0]
+    assert frame.get_xy() == (best // 4 - 0.5, best % 4 - 0.5)
+    # alpha_gen over the one alpha_disc; beside it alpha_gen itself.
+    ticks = [text.get_text() for text in ax.get_xticklabels()]
+    assert [float(tick) for tick in ticks] == pytest.approx([1e-2 * x for x in (0.2, 1, 10, 100)])
+    assert "0.01" in ax.get_xlabel()
+    own = [float(text.get_text()) for text in figure.axes[1].get_xticklabels()]
+    assert own == pytest.approx(RATES[::2])
+
+
+def test_a_sweep_of_one_setting_keeps_the_figure_of_a_comparison():
+    compared = rg.compare("training", sweep="alpha_gen=1e-3,1e-2", grid=64, max_steps=50)
+    assert len(plots.figure(compared).axes) == 4
+    assert plots.figure(compared).axes[0].get_title(loc="left").startswith("(a) max|R")
+
+
+def test_panels_of_a_map_draw_on_the_axes_they_are_given():
+    compared = map_of("2x2")
+    for name in ("plot_sweep_levels", "plot_sweep_courses", "plot_sweep_runs"):
+        ax = Figure().add_subplot()
+        assert getattr(plots, name)(compared, ax=ax) is ax
+        assert getattr(plots, name)(compared).get_title(loc="left")
+
 
 @pytest.mark.parametrize("name", EXTREME)
 def test_extreme_runs_can_be_read_too(name):

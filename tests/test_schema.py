@@ -57,6 +57,13 @@ COMMAND_LINES = {
     "list scenarios": (["list", "scenarios"], 0),
     "no such scenario": (["run", "training", "--scenario", "helthy"], 2),
     "compare": (["compare", "glgd", "glgd:geometry=fisher", "alternating", *SMALL], 0),
+    "compare, a map": (
+        [
+            *("compare", "training", "--sweep", "alpha_gen=1e-3,0.1", "--sweep", "batch=64,exact"),
+            *("--max-steps", "40", *SMALL),
+        ],
+        0,
+    ),
     "games": (["games"], 0),
     "games GAME": (["games", "hinge"], 0),
     "table": (["table"], 0),

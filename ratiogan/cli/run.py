@@ -172,7 +172,7 @@ def training(job, **options):
     "compare",
     sentence="Run several algorithms, games, geometries or steps on one problem, one figure.",
     example="ratiogan compare glgd glgd:geometry=fisher glgd:geometry=lebesgue",
-    options=(*PROBLEM, "game", "sweep", *RESULTS, "html", "markdown"),
+    options=(*PROBLEM, "game", "max-steps", "sweep", *RESULTS, "html", "markdown"),
     arguments=[
         click.Argument(["specs"], metavar="[SPEC]...", type=ALGORITHM_TYPE, nargs=-1),
     ],
@@ -426,7 +426,7 @@ def _report_comparison(job, results, problem, comparison, options):
             f"ratiogan compare   {count} run{'' if count == 1 else 's'}   real {real}   gen {gen}"
             f"   {problem.real.grid.describe()}   seed {job.seed}"
         ],
-        body=comparison.summary().split("\n"),
+        body=comparison.summary(all_rows=job.verbose).split("\n"),
         markdown=comparison.markdown(),
         exit_code=0 if comparison.as_predicted else 5,
         unit="nats",
@@ -459,5 +459,7 @@ def _report_comparison(job, results, problem, comparison, options):
 
     results.write(report, job, draw, store, page=page)
     if comparison.interrupted:
-        report.notes.append(f"stopped in run {count}; what was finished is kept")
+        stopped = sum(run.status.value == "interrupted" for run in comparison.runs)
+        where = f"run {count}" if stopped < 2 else f"{stopped} of {count} runs"
+        report.notes.append(f"stopped in {where}; what was finished is kept")
     return report

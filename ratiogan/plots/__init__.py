@@ -71,6 +71,12 @@ from ratiogan.plots.several import (
     plot_steps,
     several_figure,
 )
+from ratiogan.plots.sweep import (
+    plot_sweep_courses,
+    plot_sweep_levels,
+    plot_sweep_runs,
+    sweep_figure,
+)
 from ratiogan.plots.training import (
     plot_coverage,
     plot_end,
@@ -81,6 +87,7 @@ from ratiogan.plots.training import (
 )
 from ratiogan.plots.transport import plot_cost, plot_critic, transport_figure
 from ratiogan.plots.wgan import plot_clipping_error, plot_critics, plot_estimate, wgan_figure
+from ratiogan.sweeps import sweep_map
 
 __all__ = [
     "diagnosis_figure",
@@ -134,6 +141,9 @@ __all__ = [
     "plot_slope_map",
     "plot_slopes",
     "plot_steps",
+    "plot_sweep_courses",
+    "plot_sweep_levels",
+    "plot_sweep_runs",
     "plot_target",
     "saturation_figure",
     "save",
@@ -176,7 +186,7 @@ def figure(result, style="slide", command=None):
         return saturation_figure(result, style, command)
     look = look_of(style)
     if hasattr(result, "runs"):
-        draw = several_figure
+        draw = sweep_figure if sweep_map(result) else several_figure
     elif hasattr(result, "cancelled"):
         draw = distance_figure
     elif result.algorithm == "alternating":

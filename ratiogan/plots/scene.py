@@ -34,6 +34,7 @@ from ratiogan.plots.several import (
     short_labels,
     unit_of,
 )
+from ratiogan.plots.sweep import telling_runs
 from ratiogan.plots.training import (
     equilibrium_of,
     floor_of,
@@ -43,6 +44,7 @@ from ratiogan.plots.training import (
 )
 from ratiogan.plots.transport import cost_limits, cost_lines, critics
 from ratiogan.plots.wgan import estimate_lines
+from ratiogan.sweeps import sweep_map
 from ratiogan.trace import step_word
 
 SHADES = 64  # of a map; a cell is one letter of ALPHABET
@@ -547,8 +549,11 @@ def _words(dash):
 
 
 def _several(comparison, look, points, frames, cells):
+    if sweep_map(comparison):  # of a whole map nobody could follow every run
+        comparison, names = telling_runs(comparison)
+    else:
+        names = short_labels(comparison.labels)
     runs = comparison.runs
-    names = short_labels(comparison.labels)
     colours = run_colours(len(runs))
     dashes = [_words(dash) for _, dash in colours]
     histories = [kept(run) for run in runs]

@@ -1,6 +1,7 @@
 """Panels of a comparison: the error of every run, where they end, how many steps they took."""
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from ratiogan.plots.descent import fill_real, positive, rate_of
@@ -157,12 +158,16 @@ def _predicted(ax, look, x, y, factor):
     )  # fmt: skip
 
 
-def plot_final(comparison, ax=None, style=None, letter="c"):
-    """The final p_g of every run over p_r; on the plane p_r and up to three maps beside it."""
+def plot_final(comparison, ax=None, style=None, letter="c", names=None, width=1.0):
+    """The final p_g of every run over p_r; on the plane p_r and up to three maps beside it.
+
+    `names` are what the runs are called, by default what tells their specs apart; `width` is that
+    of their lines, relative to the look's.
+    """
     ax, look = new_axes(ax, style)
     real = comparison.real
     grid = real.grid
-    names = short_labels(comparison.labels)
+    names = names or short_labels(comparison.labels)
     if on_plane(comparison):
         return _final_maps(comparison, ax, look, letter, names)
     dress(ax, look, f"({letter}) final $p_g$ over $p_r$ (filled)", axis_name(grid))
@@ -174,7 +179,7 @@ def plot_final(comparison, ax=None, style=None, letter="c"):
     labels = LineLabels(ax, look, keys=True)
     for row, name, (colour, dash) in zip(rows, names, run_colours(len(rows)), strict=True):
         x, y = outline(grid, row)
-        ax.plot(x, y, color=colour, linestyle=dash, linewidth=look.line, label=name)
+        ax.plot(x, y, color=colour, linestyle=dash, linewidth=width * look.line, label=name)
         labels.add(x[-1:], y[-1:], name, colour, dash)
         if row.max() > top:
             at = int(np.argmax(row))
@@ -184,6 +189,7 @@ def plot_final(comparison, ax=None, style=None, letter="c"):
                 xytext=((0.4 if left else -0.4) * look.text, 0), textcoords="offset points",
                 va="top", ha="left" if left else "right", fontsize=look.text,
                 color=look.words(colour),
+                path_effects=[withStroke(linewidth=look.text / 6, foreground=look.ground)],
             )  # fmt: skip
     ax.set_ylim(0, top)
     return ax
@@ -198,13 +204,15 @@ def _final_maps(comparison, ax, look, letter, names):
     shown = [("$p_r$", real)]
     shown += [(names[i], flat_density(comparison, comparison.runs[i].ratio)) for i in best]
     grid, wide = comparison.real.grid, 1 / len(shown)
+    room = 0.27 * look.width * 72 * wide  # points below each map
+    size = min(look.text, room / (0.6 * max(len(names[i]) for i in best)))
     for number, (name, density) in enumerate(shown):
         inner = ax.inset_axes([number * wide, 0, 0.92 * wide, 1])
         inner.set_anchor("NW")
         draw_map(inner, look, grid, density, "", density_norm(real), "viridis", labels=False)
         inner.set_xticks([])
         inner.set_yticks([])
-        inner.set_xlabel(name, fontsize=look.text, color=look.ink)
+        inner.set_xlabel(name, fontsize=size, color=look.ink)
         if density.max() > 10 * real.max():
             at = np.unravel_index(int(np.argmax(density)), density.shape)
             inner.plot(

@@ -7,10 +7,9 @@ row ends with the same bytes as the run alone.
 
 import numpy as np
 
-from ratiogan.distribution import Distribution
-from ratiogan.errors import InputError
 from ratiogan.solvers import loop
 from ratiogan.solvers.glgd import GLGD
+from ratiogan.solvers.marches import drive, march_of, rows_of
 from ratiogan.solvers.steps import FusedSteps, run_rows
 from ratiogan.solvers.team import Team, chunk_count
 
@@ -75,7 +74,7 @@ def glgd_batch(
             singular=singular,
             threads=1,
         )
-        for row in _rows(real=real, gen=gen, alpha=alpha)
+        for row in rows_of(real=real, gen=gen, alpha=alpha)
     ]
     # Rows of one length share an array; other games and geometries have no compiled step.
     groups = {}
@@ -86,61 +85,12 @@ def glgd_batch(
     with loop.deferred_interrupt() as interrupted:
         solvers[0].load_kernels()
         for group in groups.values():
-            marches = [
-                loop.marching(
-                    solver,
-                    solver.max_steps,
-                    loop.record_schedule(record, solver.ratio.size),
-                    False,
-                    None,
-                    interrupted,
-                )
-                for solver in group
-            ]
+            marches = [march_of(solver, record, False, interrupted) for solver in group]
             advance = _Side(group, threads).advance if len(group) > 1 else _alone(group[0])
-            records.update(zip(map(id, group), _drive(marches, advance), strict=True))
+            records.update(zip(map(id, group), drive(marches, advance), strict=True))
     for solver in solvers:
         solver.ratio = solver.ratio.copy()  # one Solution does not keep the whole batch alive
     return tuple(solver.solution(records[id(solver)]) for solver in solvers)
-
-
-def _rows(**arguments):
-    """One dict of arguments per row."""
-    lengths = {
-        name: len(value)
-        for name, value in arguments.items()
-        if not isinstance(value, (str, Distribution)) and np.ndim(value) > 0
-    }
-    if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise InputError(
-            f"the sequences must be equally long and not empty: {found}.",
-            argument=next(iter(lengths)),
-            fix="Pass one item per row, or a single value for all rows.",
-        )
-    count = max(lengths.values(), default=1)
-    return [
-        {name: value[i] if name in lengths else value for name, value in arguments.items()}
-        for i in range(count)
-    ]
-
-
-def _drive(marches, advance):
-    """Run generators of `loop.marching` side by side; their records in order.
-
-    ``advance(wanted)`` takes {row: steps wanted} and returns {row: steps taken}.
-    """
-    records = [None] * len(marches)
-    taken = dict.fromkeys(range(len(marches)))
-    while taken:
-        wanted = {}
-        for row, steps in taken.items():
-            try:
-                wanted[row] = marches[row].send(steps)
-            except StopIteration as end:
-                records[row] = end.value
-        taken = advance(wanted) if wanted else {}
-    return records
 
 
 def _alone(solver):

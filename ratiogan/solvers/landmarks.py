@@ -3,6 +3,8 @@
 Both are functions of p_r and the settings alone, so that a figure of a saved run finds them again.
 """
 
+import weakref
+
 import numpy as np
 
 from ratiogan.peaks import find_peaks
@@ -10,6 +12,7 @@ from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.minibatch import draw
 
 _PEAK_ROWS = 100_000  # rows of p_r that its modes have to stand out in
+_FOUND = weakref.WeakKeyDictionary()  # by p_r: this takes longer than all else of a start
 _MOST_PAIRS = 400
 _MOST_ROWS = 1 << 21  # that are drawn for a floor at most: a tenth of a second
 
@@ -32,7 +35,9 @@ def modes_of(real):
     >>> int(modes_of(presets.preset("bimodal")).max()) + 1
     2
     """
-    return find_peaks(np.round(real.mass * _PEAK_ROWS), real.grid).basins
+    if real not in _FOUND:
+        _FOUND[real] = find_peaks(np.round(real.mass * _PEAK_ROWS), real.grid).basins
+    return _FOUND[real]
 
 
 def minibatch_floor(real, cells, batch, level=0.95):

@@ -53,6 +53,10 @@ class Team:
             work, [(slice(first, min(first + share, rows)),) for first in range(0, rows, share)]
         )
 
+    def in_each(self, work, most):
+        """Call ``work()`` in every thread, in at most `most` of them; their results."""
+        return self._share(work, [()] * min(self.threads, most))
+
     def _share(self, work, parts):
         if len(parts) == 1:
             return [work(*parts[0])]

@@ -280,6 +280,11 @@ class Trainer(loop.Solver):
     # --- what the loop asks for ---
 
     @property
+    def compiled(self):
+        """Whether its turns are one compiled call, beside which other threads can run."""
+        return self._fast
+
+    @property
     def halted(self):
         """Whether the loop should look now: the next turn would lose a number."""
         return self.lost is not None
@@ -609,8 +614,11 @@ def _expected(masses, values):
 
 
 def _norm(gradient, scale):
-    """Of a gradient whose components are to be multiplied by `scale`."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    """Of a gradient whose components are to be multiplied by `scale`; inf where that is too large.
+
+    A discriminator that is about to diverge is measured as well.
+    """
+    with np.errstate(over="ignore"):
         return math.sqrt(float(gradient @ (scale * gradient)))
 
 

@@ -1,0 +1,130 @@
+"""Many training runs in one call: many learning rates, many N_d, many seeds.
+
+The rows are independent, and a compiled call for each releases the GIL: threads share them, and
+every row ends with the same bytes as the run alone.
+"""
+
+import copy
+
+import numpy as np
+
+from ratiogan import presets
+from ratiogan.distribution import Distribution
+from ratiogan.solvers import loop
+from ratiogan.solvers.marches import Tally, drive_apart, march_of, rows_of
+from ratiogan.solvers.team import Team
+from ratiogan.solvers.training import trainer
+
+_TUPLES = ("disc_cells", "gen_cells", "domain")  # one value per axis: a list is one per row
+
+
+def training_batch(
+    real=None,
+    gen=None,
+    game=None,
+    scenario=None,
+    *,
+    rng=0,
+    grid=None,
+    domain=None,
+    singular="error",
+    record="auto",
+    snapshots="auto",
+    progress=False,
+    threads=None,
+    **arguments,
+):
+    """`training` on a batch: every argument may be a sequence, one item per row.
+
+    Single values serve for every row. A tuple in `disc_cells`, `gen_cells` or `domain` is a single
+    value, one number per axis; a list has one item per row.
+
+    Parameters
+    ----------
+    real, gen, game, scenario, rng, grid, domain, singular : optional
+        As in `training`, or a sequence. A Generator is copied, for every row anew: it stands where
+        it stood afterwards, and the rows draw the same numbers.
+    record, snapshots : optional
+        As in `training`, the same for all rows.
+    progress : bool or callable
+        As in `training`; steps are those of all rows together, max|R-1| is the best row's.
+    threads : int, optional
+        The rows are shared among at most so many; by default all cores where that pays. Rows of
+        your own games, of a Gaussian and of particles are not compiled: with such a row there is
+        one thread.
+    **arguments
+        Any other argument of `training`: `alpha_gen`, `alpha_disc`, `disc_steps`, `batch`, ...
+
+    Returns
+    -------
+    tuple of Solution
+        One per row, each what `training` alone returns; ``seconds`` is the row's own time. After
+        Ctrl-C all rows that were not at their end are there with status ``interrupted``.
+
+    Raises
+    ------
+    InputError
+        If the sequences differ in length, or as in `training`.
+    SingularMassError
+        As in `training`.
+
+    Examples
+    --------
+    >>> runs = training_batch(alpha_gen=[1e-4, 1e-3], grid=64, max_steps=500)
+    >>> [round(float(run.trace.kl[-1]), 3) for run in runs]
+    [0.361, 0.078]
+    """
+    solvers = [
+        _solver(row)
+        for row in _with_problems(
+            rows_of(
+                _TUPLES,
+                **{"real": real, "gen": gen, "game": game, "scenario": scenario, "rng": rng},
+                **{"grid": grid, "domain": domain, "singular": singular, **arguments},
+            )
+        )
+    ]
+    team = Team(threads, sum(solver.ratio.size * solver.max_steps for solver in solvers))
+    if not all(getattr(solver, "compiled", False) for solver in solvers):
+        team = Team(1)  # Python's turns gain nothing, and your losses may not expect it
+    with (
+        loop.reporting(progress, "training") as report,
+        loop.deferred_interrupt() as interrupted,
+    ):
+        solvers[0].load_kernels()
+        tally = Tally(report, [solver.max_steps for solver in solvers])
+        marches = [
+            march_of(solver, record, snapshots, interrupted, tally.of_row(row))
+            for row, solver in enumerate(solvers)
+        ]
+        records = drive_apart(marches, solvers, team)
+    return tuple(solver.solution(found) for solver, found in zip(solvers, records, strict=True))
+
+
+def _solver(arguments):
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if isinstance(given.get("rng"), np.random.Generator):
+        given["rng"] = copy.deepcopy(given["rng"])
+    return trainer(**given)
+
+
+def _with_problems(rows):
+    """The rows with p_r and p_g as distributions, each problem read once for all rows that have it.
+
+    Only where all of it is named: the problem of a scenario is not known here.
+    """
+    known = {}
+    for row in rows:
+        names = ("real", "gen", "grid", "domain")
+        key = tuple(
+            value if isinstance(value, (str, int, tuple, type(None))) else id(value)
+            for value in (row[name] for name in names)
+        )
+        done = isinstance(row["real"], Distribution) and isinstance(row["gen"], Distribution)
+        if row["scenario"] is not None or done:
+            continue
+        if key not in known:
+            known[key] = presets.problem(*(row[name] for name in names))
+        row["real"], row["gen"] = known[key]
+        row["grid"] = row["domain"] = None
+    return rows
