@@ -43,6 +43,7 @@ from ratiogan.solvers.training_turns import ALL_TAKEN, draws_per_turn
 
 _FINEST = 0.5  # cells that the kernel's sd may be short of: less, and the grid cannot show it
 _FLOOR_DRAWS = 4  # samples of p_r whose histograms tell what counting leaves of JSD and support
+_CROSSING = 20_000  # moves of adam from one end of the longest axis to the other
 _FAR = 1e300  # an R as good as infinite
 
 
@@ -63,7 +64,11 @@ class Particles(Trainer):
         Of sgd (and momentum) the time step of the flow, in units of an axis squared: by default the
         smallest bandwidth squared (``kde``; it is stable there up to some 5 times that over
         Phi''(1)), or 1% of the longest axis squared (``cells``). Of adam and rmsprop the length of
-        a move along each axis: by default a thousandth of the longest axis.
+        a move along each axis: by default the longest axis over 20,000 turns.
+    disc_smooth : float, optional
+        Of ``cells``: by default Scott's rule, the smallest of all axes, where disc_cells is left
+        out and cells are of one size, else 0. Particles drift to the kinks of a discriminator that
+        is not smooth, and stay in heaps there.
     optimizer : str or Optimizer, optional
         By default adam with ``cells``, and sgd, which is the flow, with ``kde``.
     batch : int or "exact"
@@ -117,6 +122,7 @@ class Particles(Trainer):
         optimizer=None,
         disc_steps=1,
         batch=64,
+        disc_smooth=None,
         inner_product="euclidean",
         generator="particles",
         **options,
@@ -125,7 +131,9 @@ class Particles(Trainer):
         self._read_particles(particles)
         self._bandwidth = bandwidth
         self._alpha_gen = alpha_gen
-        given = {**options, "disc_steps": disc_steps, "batch": batch}
+        given = {
+            **options, "disc_steps": disc_steps, "batch": batch, "disc_smooth": disc_smooth
+        }  # fmt: skip
         if self.is_kde:
             _refuse_training(given)
             disc_steps, batch = 1, "exact"
@@ -145,8 +153,8 @@ class Particles(Trainer):
             real, gen, game, gen_loss,
             alpha_gen=0.0 if alpha_gen is None else alpha_gen,
             optimizer=optimizer or ("sgd" if self.is_kde else "adam"),
-            disc_steps=disc_steps, batch=batch, inner_product=inner_product, generator=generator,
-            **options,
+            disc_steps=disc_steps, batch=batch, disc_smooth=disc_smooth,
+            inner_product=inner_product, generator=generator, **options,
         )  # fmt: skip
 
     @property
@@ -206,6 +214,7 @@ class Particles(Trainer):
         basins = np.full(real.grid.shape, -1)
         basins[self.support] = self._basins
         self._basins = basins.reshape(-1)
+        self.real_spread = math.sqrt(float(real.variance().sum()))
         self._edges = np.array([[axis.low, axis.high] for axis in real.grid.axes]).T
         if self._given is not None:
             self._check_places()
@@ -239,6 +248,10 @@ class Particles(Trainer):
 
     def _read_capacities(self, disc_cells, disc_smooth, gen_cells, gen_smooth):
         grid = self.real.grid
+        even = all(axis.width is not None for axis in grid.axes)
+        if disc_smooth is None:
+            smooth = even and disc_cells is None and not self.is_kde
+            disc_smooth = min(self._scott()) if smooth else 0.0
         self.disc_capacity = Hats(grid, disc_cells, disc_smooth)
         self.gen_capacity = Capacity(grid, np.ones(grid.shape, dtype=bool))
         longest = float(np.max(self._edges[1] - self._edges[0]))
@@ -250,17 +263,23 @@ class Particles(Trainer):
             self._blur = Blur(grid, self.bandwidth)
             default = min(self.bandwidth) ** 2
         if self.rule.name in ("adam", "rmsprop"):
-            default = 1e-3 * longest
+            default = longest / _CROSSING
         if self._alpha_gen is None:
             self.alpha_gen = default
 
-    def _read_bandwidth(self):
+    def _scott(self):
+        """Scott's rule for as many samples of p_r, but at least one cell: one width per axis."""
         grid = self.real.grid
-        cells = [axis.width or math.nan for axis in grid.axes]  # an uneven axis is refused by Blur
-        if self._bandwidth is None:
-            rule = np.sqrt(self.real.variance()) * self.samples ** (-1.0 / (grid.ndim + 4))
-            return tuple(float(max(pair)) for pair in zip(rule, cells, strict=True))
-        given = self._bandwidth
+        rule = np.sqrt(self.real.variance()) * self.samples ** (-1.0 / (grid.ndim + 4))
+        return tuple(
+            max(float(width), axis.width or 0.0)
+            for width, axis in zip(rule, grid.axes, strict=True)
+        )
+
+    def _read_bandwidth(self):
+        grid, given = self.real.grid, self._bandwidth
+        if given is None:
+            return self._scott()
         widths = tuple(given) if np.ndim(given) else (given,) * grid.ndim
         if len(widths) != grid.ndim:
             raise InputError(
@@ -269,10 +288,11 @@ class Particles(Trainer):
                 fix="Pass one number for all axes, or one for each.",
             )
         widths = tuple(check_number("bandwidth", width) for width in widths)
-        for width, cell, axis in zip(widths, cells, grid.axes, strict=True):
-            if width < _FINEST * cell:
+        for width, axis in zip(widths, grid.axes, strict=True):
+            least = _FINEST * (axis.width or 0.0)  # an uneven axis is refused by Blur
+            if not width > 0 or width < least:
                 raise InputError(
-                    f"bandwidth must be at least half a cell, {_FINEST * cell:.3g} along "
+                    f"bandwidth must be at least half a cell, {least:.3g} along "
                     f"{axis.name}, got {width:g}.",
                     argument="bandwidth",
                     fix="Pass a larger one, or a finer grid.",
@@ -386,8 +406,11 @@ class Particles(Trainer):
         blurred = self._blur(self._lattice.deposit(amounts, self._spots))
         with np.errstate(divide="ignore", invalid="ignore"):
             phi = self.losses.best(blurred / self._real_blurred)
-        # Where neither has any mass f may be anything.
-        self.state_[1][:] = np.where((blurred == 0) & (self._real_blurred == 0), 0.0, phi)
+        # R~ = inf may have no finite formula, but has a limit; where neither has any mass f may be
+        # anything.
+        alone = self._real_blurred == 0
+        phi = np.where(alone & np.isnan(phi), self.losses.best(np.full(1, _FAR)), phi)
+        self.state_[1][:] = np.where(alone & (blurred == 0), 0.0, phi)
         self._find_field()
 
     def _find_field(self):
@@ -455,7 +478,7 @@ class Particles(Trainer):
         least = masses[real] @ self.losses.game.discriminator_cost(gen[real] / masses[real])
         alone = float(gen[~real].sum())
         if alone > 0:
-            least += alone * float(self.losses.loss_gen(self.losses.best(np.array([_FAR])))[0])
+            least += alone * float(self.losses.loss_gen(self.losses.best(np.full(1, _FAR)))[0])
         return float(least)
 
     def _gen_slope(self, u):
@@ -516,7 +539,8 @@ class Hats(Capacity):
         super().__init__(grid, np.ones(grid.shape, dtype=bool), cells, smooth, "disc")
         self._points = grid.points()
         self._nodes = [
-            _block_centres(edges, count) for edges, count in zip(grid.edges, self.cells, strict=True)
+            _block_centres(edges, count)
+            for edges, count in zip(grid.edges, self.cells, strict=True)
         ]
         self._lattice = Lattice(self._nodes)
         self._spots = self._lattice.spots(self._points)

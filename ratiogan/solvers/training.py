@@ -102,7 +102,9 @@ def training(
     grid, domain, singular, record, snapshots, progress : optional
         As in `glgd`.
     **more
-        What only particles take: see `particles`.
+        What only particles take: ``particles`` (how many, or where they start; 2000),
+        ``discriminator`` ("cells", or "kde", which needs no training) and its ``bandwidth``;
+        some defaults differ for them: `solvers.particles.Particles`.
 
     Returns
     -------
