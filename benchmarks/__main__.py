@@ -34,6 +34,8 @@ SECTIONS = {
     "line": ("benchmarks.line:line", "W1 on the line, one core"),
     "manhattan": ("benchmarks.manhattan:manhattan", "Manhattan transport, one core"),
     "euclidean": ("benchmarks.euclidean:euclidean", "Euclidean transport, one core"),
+    "training": ("benchmarks.training:training", "a training turn, one core, 1,024 cells"),
+    "scenarios": ("benchmarks.scenarios:scenarios", "scenarios of run training, 20 seeds each"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }
@@ -41,7 +43,7 @@ SECTIONS = {
 # Minutes each: only where they are named.
 SIMULATIONS = (
     "coverage", "ground-coverage", "power", "ratio-intervals", "density-ratio", "manhattan",
-    "euclidean",
+    "euclidean", "scenarios",
 )  # fmt: skip
 
 

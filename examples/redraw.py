@@ -24,7 +24,12 @@ EXAMPLES = (
     "breast_cancer",
     "nile",
 )
-DRAWN = ("two_gaussians", "parallel_lines")  # by the script itself
+DRAWN = (  # by the script itself
+    "two_gaussians",
+    "loss_against_logit",
+    "gradient_identity",
+    "parallel_lines",
+)
 FIRST = "ratiogan run glgd --grid 1024"
 README = {  # the pictures of the front page
     "glgd": FIRST,

@@ -42,6 +42,16 @@ _L4 = 2.222219843214978396e-01
 _L5 = 1.818357216161805012e-01
 _L6 = 1.531383769920937332e-01
 _L7 = 1.479819860511658591e-01
+# The same for x in [0, 1] at once: atanh(t)/t - 1 = z (1/3 + z/5 + ..), fitted on z <= 1/9.
+_U0 = 0.33333333333333487
+_U1 = 0.19999999999780063
+_U2 = 0.14285714338330496
+_U3 = 0.11111106278964857
+_U4 = 0.09091130554209872
+_U5 = 0.07686637438179002
+_U6 = 0.0675117123587855
+_U7 = 0.05161334635249541
+_U8 = 0.08435350330548605
 
 # 1/(2+f) = (R0 + R1 f)/(1 - e) with |e| <= 0.015 for sqrt(1/2) <= 1+f <= sqrt(2).
 _RECIPROCAL_0 = 0.5070295015953765
@@ -156,6 +166,27 @@ def log1p_finite(x):
 
 
 @jit
+def log1p_unit(x):
+    """log(1+x) for 0 <= x <= 1 only (NaN stays NaN): 2 atanh(x/(2+x)), without a look at its bits.
+
+    The remainder of the series is a Chebyshev fit in z = (x/(2+x))^2 <= 1/9, to 2e-15 relative to
+    its first term, of which it is a ninth or less.
+    """
+    t = x / (2.0 + x)
+    z = t * t
+    p = _U8
+    p = p * z + _U7
+    p = p * z + _U6
+    p = p * z + _U5
+    p = p * z + _U4
+    p = p * z + _U3
+    p = p * z + _U2
+    p = p * z + _U1
+    p = p * z + _U0
+    return x - t * (x - 2.0 * z * p)
+
+
+@jit
 def log1p(x):
     """log(1+x): -inf at -1, NaN below."""
     huge = x > 1e300
@@ -259,5 +290,5 @@ if config.DISABLE_JIT:
         return 1.0 / np.sqrt(x)
 
     log = log_finite = np.log
-    log1p = log1p_finite = np.log1p
+    log1p = log1p_finite = log1p_unit = np.log1p
     exp = np.exp

@@ -291,6 +291,21 @@ OPTIMIZERS = _table(
     ),
 )
 
+SCENARIOS = _table(
+    Entry("healthy", "what you would like to see: g to log 2, d to 2 log 2, and R to 1"),
+    Entry("weak-discriminator", "looks good, but: both losses exact, R far from 1"),
+    Entry("too-few-discriminator-steps", "mode collapse: the generator outruns its opponent"),
+    Entry("overfit", "a fixed data set: d on it and on fresh samples part"),
+    Entry("weak-generator", "a generator of few cells: JSD stays at what they can do"),
+    Entry("saturating", "particles far away: minimax stalls where non-saturating moves"),
+    Entry("maximum-likelihood", "its gradient: noisy, and its name's only at the best response"),
+    Entry("lsgan", "least squares pull samples to the decision boundary; flat at one point"),
+    Entry(
+        "mixture-1d", "kernel estimates of a mixture, step by step: least squares, cross-entropy"
+    ),
+    Entry("wgan", "the Wasserstein loss with a clipped critic: W1 falls"),
+)
+
 GENERATORS = _table(
     Entry("logits", "one logit per cell: p_g ~ p_0 e^theta (default)"),
     Entry("ratio", "R itself, projected on {R >= 0, E[R] = 1}"),

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ratiogan._jit import jit, kernel
-from ratiogan._vmath import exp, log, log1p
+from ratiogan._vmath import exp, log, log1p_unit
 from ratiogan.catalogue import GAMES
 from ratiogan.errors import InputError
 from ratiogan.games import Game
@@ -329,7 +329,51 @@ def sigmoid(x):
 @jit
 def softplus(x):
     """log(1 + e^x) = -log sigmoid(-x)."""
-    return (x if x > 0.0 else 0.0) + log1p(exp(-abs(x)))
+    return softplus_of(x, exp(-abs(x)))
+
+
+@jit
+def softplus_of(x, small):
+    """`softplus` where e^-|x| is known."""
+    return (x if x > 0.0 else 0.0) + log1p_unit(small)
+
+
+@jit
+def logistic_slopes(x, small):
+    """-sigmoid(-x) and sigmoid(x), where e^-|x| is known: the slopes of cross-entropy."""
+    share = 1.0 / (1.0 + small)
+    rest = small * share
+    return -(rest if x >= 0.0 else share), share if x >= 0.0 else rest
+
+
+@jit
+def slope_pair(form, p, q, s, x):
+    """dl_r/dphi and dl_g/dphi at x; `form` is a constant wherever this is compiled."""
+    if form == CROSS_ENTROPY:
+        return logistic_slopes(x, exp(-abs(x)))
+    if form == QUADRATIC:
+        return 2.0 * p * (x - q), 2.0 * p * (x - s)
+    if form == HINGE:
+        # At a kink the mean of both sides; NaN stays NaN.
+        real = -0.5 if x == 1.0 else 0.0 if x > 1.0 else -1.0
+        gen = 0.5 if x == -1.0 else 0.0 if x < -1.0 else 1.0
+        return real + 0.0 * x, gen + 0.0 * x
+    if form == EXPONENTIAL:
+        return -p * exp(-p * x), p * exp(p * x)
+    return -p + 0.0 * x, q + 0.0 * x
+
+
+@jit
+def generator_value(form, a, b, x):
+    """u at x; `form` is a constant wherever this is compiled."""
+    if form == SOFTPLUS:
+        return a * softplus(b * x)
+    if form == EXP:
+        return a * exp(b * x)
+    if form == AFFINE:
+        return a * x + b
+    off = x - b
+    return a * off * off
 
 
 @kernel
@@ -364,30 +408,19 @@ def disc_slopes(form, parameters, phi, real, gen):
     p, q, s = parameters
     if form == CROSS_ENTROPY:
         for i in range(phi.size):
-            small = exp(-abs(phi[i]))
-            share = 1.0 / (1.0 + small)
-            rest = small * share
-            up = phi[i] >= 0.0
-            real[i] = -(rest if up else share)
-            gen[i] = share if up else rest
+            real[i], gen[i] = slope_pair(CROSS_ENTROPY, p, q, s, phi[i])
     elif form == QUADRATIC:
         for i in range(phi.size):
-            real[i] = 2.0 * p * (phi[i] - q)
-            gen[i] = 2.0 * p * (phi[i] - s)
+            real[i], gen[i] = slope_pair(QUADRATIC, p, q, s, phi[i])
     elif form == HINGE:
-        # At a kink the mean of both sides; NaN stays NaN.
         for i in range(phi.size):
-            x = phi[i]
-            real[i] = (-0.5 if x == 1.0 else 0.0 if x > 1.0 else -1.0) + 0.0 * x
-            gen[i] = (0.5 if x == -1.0 else 0.0 if x < -1.0 else 1.0) + 0.0 * x
+            real[i], gen[i] = slope_pair(HINGE, p, q, s, phi[i])
     elif form == EXPONENTIAL:
         for i in range(phi.size):
-            real[i] = -p * exp(-p * phi[i])
-            gen[i] = p * exp(p * phi[i])
+            real[i], gen[i] = slope_pair(EXPONENTIAL, p, q, s, phi[i])
     else:
         for i in range(phi.size):
-            real[i] = -p
-            gen[i] = q
+            real[i], gen[i] = slope_pair(LINEAR, p, q, s, phi[i])
 
 
 @kernel
@@ -430,17 +463,16 @@ def generator_values(form, link, a, b, phi, out):
     _linked(link, phi, out)
     if form == SOFTPLUS:
         for i in range(phi.size):
-            out[i] = a * softplus(b * out[i])
+            out[i] = generator_value(SOFTPLUS, a, b, out[i])
     elif form == EXP:
         for i in range(phi.size):
-            out[i] = a * exp(b * out[i])
+            out[i] = generator_value(EXP, a, b, out[i])
     elif form == AFFINE:
         for i in range(phi.size):
-            out[i] = a * out[i] + b
+            out[i] = generator_value(AFFINE, a, b, out[i])
     else:
         for i in range(phi.size):
-            off = out[i] - b
-            out[i] = a * off * off
+            out[i] = generator_value(SQUARE, a, b, out[i])
 
 
 @kernel

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratiogan._jit import kernel
+from ratiogan._jit import jit, kernel
 from ratiogan.catalogue import OPTIMIZERS
 from ratiogan.errors import InputError, check_number
 from ratiogan.spec import Spec, resolve
 
-_CODES = {"sgd": 0, "momentum": 1, "rmsprop": 2, "adam": 3}
+SGD, MOMENTUM, RMSPROP, ADAM = range(4)
+_CODES = {"sgd": SGD, "momentum": MOMENTUM, "rmsprop": RMSPROP, "adam": ADAM}
 
 
 @dataclass(frozen=True)
@@ -216,41 +217,67 @@ def update(rule, rate, gradient, weights, memory, clip=math.inf):
 # --- kernels -------------------------------------------------------------------------------------
 
 
+@jit
+def direction(code, a, b, scale, eps, g, m, v):
+    """Where one weight goes per rate, and its new m and v; `code` is a constant where compiled.
+
+    `scale` and `eps` are those of `unbiased`.
+    """
+    if code == SGD:
+        return g, m, v
+    if code == MOMENTUM:
+        m = a * m + g
+        return m, m, v
+    if code == RMSPROP:
+        v = a * v + (1.0 - a) * g * g
+        return g / (math.sqrt(v) + eps), m, v
+    m = a * m + (1.0 - a) * g
+    v = b * v + (1.0 - b) * g * g
+    return scale * m / (math.sqrt(v) + eps), m, v
+
+
+@jit
+def unbiased(code, a, b, eps, count):
+    """What adam's m^/(sqrt v^ + eps) at the `count`-th step is to m/(sqrt v + eps): a factor, eps.
+
+    1 and eps itself for the other rules.
+    """
+    if code != ADAM:
+        return 1.0, eps
+    # beta^t through its logarithm: a power takes as long as a hundred cells. 0^t is 0.
+    log_a = math.log(a) if a > 0.0 else -math.inf
+    log_b = math.log(b) if b > 0.0 else -math.inf
+    root = math.sqrt(-math.expm1(count * log_b))
+    return -root / math.expm1(count * log_a), eps * root
+
+
+@jit
+def clipped(x, clip):
+    """x in [-clip, clip]; NaN stays NaN."""
+    x = clip if x > clip else x
+    return -clip if x < -clip else x
+
+
 @kernel
 def descend(code, constants, rate, gradient, weights, first, second, count, clip):
     """One step in place. The rule is chosen outside the loops, which stay vector code."""
-    # Clipping is written so that NaN stays NaN.
     a, b, eps = constants
     count[0] += 1
-    if code == 0:
+    scale, eps = unbiased(code, a, b, eps, count[0])
+    if code == SGD:
         for i in range(weights.size):
-            x = weights[i] - rate * gradient[i]
-            x = clip if x > clip else x
-            weights[i] = -clip if x < -clip else x
-    elif code == 1:
+            weights[i] = clipped(weights[i] - rate * gradient[i], clip)
+    elif code == MOMENTUM:
         for i in range(weights.size):
-            m = a * first[i] + gradient[i]
-            first[i] = m
-            x = weights[i] - rate * m
-            x = clip if x > clip else x
-            weights[i] = -clip if x < -clip else x
-    elif code == 2:
+            way, first[i], _ = direction(MOMENTUM, a, b, 1.0, eps, gradient[i], first[i], 0.0)
+            weights[i] = clipped(weights[i] - rate * way, clip)
+    elif code == RMSPROP:
         for i in range(weights.size):
-            g = gradient[i]
-            v = a * second[i] + (1.0 - a) * g * g
-            second[i] = v
-            x = weights[i] - rate * g / (math.sqrt(v) + eps)
-            x = clip if x > clip else x
-            weights[i] = -clip if x < -clip else x
+            way, _, second[i] = direction(RMSPROP, a, b, 1.0, eps, gradient[i], 0.0, second[i])
+            weights[i] = clipped(weights[i] - rate * way, clip)
     else:
-        grown = 1.0 / (1.0 - a ** float(count[0]))
-        spread = 1.0 / (1.0 - b ** float(count[0]))
         for i in range(weights.size):
-            g = gradient[i]
-            m = a * first[i] + (1.0 - a) * g
-            v = b * second[i] + (1.0 - b) * g * g
-            first[i] = m
-            second[i] = v
-            x = weights[i] - rate * (m * grown) / (math.sqrt(v * spread) + eps)
-            x = clip if x > clip else x
-            weights[i] = -clip if x < -clip else x
+            way, first[i], second[i] = direction(
+                ADAM, a, b, scale, eps, gradient[i], first[i], second[i]
+            )
+            weights[i] = clipped(weights[i] - rate * way, clip)

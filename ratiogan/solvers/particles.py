@@ -372,6 +372,11 @@ class Particles(Trainer):
         return self.state_[3][self.support.reshape(-1)] / self.geometry.masses
 
     @property
+    def first_places(self):
+        """Where they began: array (n, ndim)."""
+        return self._first
+
+    @property
     def moved(self):
         """Rms distance of the particles from where they began."""
         return _rms(self.places - self._first)

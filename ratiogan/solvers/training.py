@@ -7,6 +7,7 @@ training does can be set beside what theory says at every turn.
 from ratiogan.catalogue import ALGORITHMS, GENERATORS
 from ratiogan.errors import check_choice
 from ratiogan.solvers.particles import Particles
+from ratiogan.solvers.scenarios import play
 from ratiogan.solvers.trainer import Trainer
 
 DEFAULTS = ALGORITHMS["training"].defaults
@@ -34,6 +35,9 @@ def training(
     gradient=None,
     baseline=None,
     inner_product=None,
+    particles=None,
+    discriminator=None,
+    bandwidth=None,
     tol=None,
     max_steps=None,
     rng=0,
@@ -43,7 +47,6 @@ def training(
     record="auto",
     snapshots="auto",
     progress=False,
-    **more,
 ):
     """Train a discriminator and a generator in turns.
 
@@ -94,6 +97,14 @@ def training(
         Gradients in weights are divided by their shares of p_r, by nothing (as autodiff has it; the
         learning rate then grows with the number of cells), or, the generator's, by their shares of
         p_g (the natural gradient).
+    particles : int or array (n, ndim)
+        Of generator particles: how many samples, or where they start; 2000.
+    discriminator : {"cells", "kde"}
+        Of generator particles: trained logits, interpolated between the centres of the cells; or
+        the best response to kernel density estimates.
+    bandwidth : float or tuple of float
+        Of discriminator kde: sd of its Gaussian in the unit of the axes; see
+        `ratiogan.solvers.particles.Particles`, also for the defaults that particles have.
     tol : float
         Stop when JSD is below at a recorded turn; 0 takes `max_steps` turns.
     max_steps : int
@@ -101,10 +112,6 @@ def training(
     rng : None, int or Generator
     grid, domain, singular, record, snapshots, progress : optional
         As in `glgd`.
-    **more
-        What only particles take: ``particles`` (how many, or where they start; 2000),
-        ``discriminator`` ("cells", or "kde", which needs no training) and its ``bandwidth``;
-        some defaults differ for them: `solvers.particles.Particles`.
 
     Returns
     -------
@@ -148,11 +155,14 @@ def training(
         "gen_cells": gen_cells, "disc_smooth": disc_smooth, "gen_smooth": gen_smooth,
         "optimizer": optimizer, "gradient": gradient, "baseline": baseline,
         "inner_product": inner_product, "tol": tol, "max_steps": max_steps, "grid": grid,
-        "domain": domain, **more,
+        "domain": domain, "particles": particles, "discriminator": discriminator,
+        "bandwidth": bandwidth,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
-    solver = trainer(rng=rng, singular=singular, **given)
-    return solver.solve(record=record, snapshots=snapshots, progress=progress)
+    how = {"record": record, "snapshots": snapshots, "progress": progress}
+    if scenario not in (None, "none"):
+        return play(scenario, {**given, "singular": singular}, trainer, rng, **how)
+    return trainer(rng=rng, singular=singular, **given).solve(**how)
 
 
 def trainer(generator="logits", **options):

@@ -11,12 +11,23 @@ A gradient in weights of blocks of cells is divided by their shares of p_r (``re
 """
 
 import math
+from functools import cache
 
 from ratiogan._jit import kernel
 from ratiogan._vmath import exp, log
-from ratiogan.solvers.logits import best_logits, disc_slopes, generator_values
+from ratiogan.solvers.logits import (
+    CROSS_ENTROPY,
+    SOFTPLUS,
+    best_logits,
+    disc_slopes,
+    generator_value,
+    generator_values,
+    logistic_slopes,
+    slope_pair,
+    softplus_of,
+)
 from ratiogan.solvers.minibatch import draw_rows, fill_guide, look_up
-from ratiogan.solvers.optimizers import descend
+from ratiogan.solvers.optimizers import clipped, descend, direction, unbiased
 from ratiogan.solvers.softmax import EXACT, exact_gradient, score_gradient
 
 EUCLIDEAN, REFERENCE, FISHER = range(3)
@@ -281,3 +292,85 @@ def take_turns(losses, cells, state, memories, work, rule, codes, rates, baselin
                 return turn, GEN_LOST
             begin = end
     return turns, ALL_TAKEN
+
+
+@cache
+def expected_turns(disc_form, gen_form, rule_code):
+    """`take_turns` in few passes over the cells, for the plainest and most frequent case.
+
+    Exact expectations, a weight for every cell, generator logits, one update of each player per
+    turn. Between two updates of the discriminator e^-|phi| is kept: slopes and softplus share it.
+    It closes over whole numbers only: a kernel that closes over another one would be compiled anew
+    in every process.
+    """
+
+    @kernel
+    def fused(losses, cells, state, memories, work, rule, codes, rates, baseline, uniforms, turns):
+        (_, (p, q, s), clip), (_, _, ua, ub) = losses
+        real, _, base, _, gen_block, disc_scale, gen_scale, _, _ = cells
+        weights, phi, theta, gen, centre, _ = state
+        (m_d, v_d, count_d), (m_g, v_g, count_g) = memories
+        a, b, _ = rule[1]
+        small, u, logs = work[0], work[1], work[2]
+        natural = codes[3] == FISHER
+        if disc_form == CROSS_ENTROPY:
+            for i in range(phi.size):
+                small[i] = exp(-abs(phi[i]))
+        for turn in range(turns):
+            count_d[0] += 1
+            grow, eps = unbiased(rule_code, a, b, rule[1][2], count_d[0])
+            lost = 0.0
+            for i in range(phi.size):
+                x = phi[i]
+                if disc_form == CROSS_ENTROPY:
+                    pull, push = logistic_slopes(x, small[i])
+                else:
+                    pull, push = slope_pair(disc_form, p, q, s, x)
+                g = (real[i] * pull + gen[i] * push) * disc_scale[i]
+                way, m, v = direction(rule_code, a, b, grow, eps, g, m_d[i], v_d[i])
+                x = clipped(x - rates[0] * way, clip)
+                m_d[i] = m
+                v_d[i] = v
+                phi[i] = x
+                lost += 0.0 * x
+            if lost != 0.0:
+                return turn, DISC_LOST
+            mean = 0.0
+            for i in range(phi.size):
+                x = phi[i]
+                if disc_form == CROSS_ENTROPY:
+                    small[i] = exp(-abs(x))
+                if disc_form == CROSS_ENTROPY and gen_form == SOFTPLUS:
+                    seen = ua * softplus_of(ub * x, small[i])  # ub is 1 or -1
+                else:
+                    seen = generator_value(gen_form, ua, ub, x)
+                seen = seen if gen[i] != 0.0 else 0.0
+                u[i] = seen
+                mean += gen[i] * seen
+            count_g[0] += 1
+            grow, eps = unbiased(rule_code, a, b, rule[1][2], count_g[0])
+            total = 0.0
+            shift = centre[0]
+            for i in range(phi.size):
+                weight = 1.0 if natural else gen[i] * gen_scale[i]
+                g = weight * (u[i] - mean) if gen[i] != 0.0 else 0.0
+                way, m, v = direction(rule_code, a, b, grow, eps, g, m_g[i], v_g[i])
+                x = theta[i] - rates[1] * way
+                m_g[i] = m
+                v_g[i] = v
+                theta[i] = x
+                mass = base[i] * exp(x - shift)
+                gen[i] = mass
+                total += mass
+            if 1e-100 < total < 1e100:
+                scale = 1.0 / total
+                for i in range(gen.size):
+                    gen[i] *= scale
+                centre[0] = shift + log(total)
+            elif not place(theta, gen_block, base, centre, logs, gen):
+                return turn, GEN_LOST
+        for i in range(phi.size):
+            weights[i] = phi[i]
+        return turns, ALL_TAKEN
+
+    return fused
