@@ -348,6 +348,7 @@ class Particles(Trainer):
         self._look()
         if self.is_kde:
             self._real_blurred = self._blur(seen)
+            self._alone = self._real_blurred == 0
             self._respond()
 
     def _starting_places(self):
@@ -413,14 +414,14 @@ class Particles(Trainer):
             phi = self.losses.best(blurred / self._real_blurred)
         # R~ = inf may have no finite formula, but has a limit; where neither has any mass f may be
         # anything.
-        alone = self._real_blurred == 0
+        alone = self._alone
         phi = np.where(alone & np.isnan(phi), self.losses.best(np.full(1, _FAR)), phi)
         self.state_[1][:] = np.where(alone & (blurred == 0), 0.0, phi)
         self._find_field()
 
     def _find_field(self):
         self._field = _field(self.losses, self.phi, self.real.grid)
-        self._blind = ~np.isfinite(self._field).all(axis=0)
+        self._blind = self._alone | ~np.isfinite(self._field).all(axis=0)
         self._field[:, self._blind] = 0.0
 
     def _ascent(self, drawn):
