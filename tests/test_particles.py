@@ -65,6 +65,7 @@ def test_interpolation_and_extrapolation_are_scipys(shape):
         np.testing.assert_allclose(slope, rise, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.plain
 def test_deposits_are_the_transpose():
     rng = np.random.default_rng(1)
     lattice = Lattice([np.array([0.0, 0.3, 1.0]), np.linspace(0, 2, 5)])
@@ -345,6 +346,7 @@ def naive_adam(state, gradient, rate):
     return rate * m / (np.sqrt(v) + 1e-8)
 
 
+@pytest.mark.plain
 def test_a_naive_twin_of_whole_turns_of_nodes():
     n, cells, batch, turns = 25, 10, 8, 6
     solver = Particles(
@@ -405,6 +407,7 @@ def test_a_naive_twin_of_whole_turns_of_nodes():
     np.testing.assert_allclose(solver.state_[3], naive_histogram(y, edges), atol=1e-15)
 
 
+@pytest.mark.plain
 def test_a_naive_twin_of_whole_turns_of_kernel_densities():
     n, cells, s, turns = 30, 12, 0.7, 5
     solver = Particles(
@@ -537,6 +540,27 @@ def test_nodes_with_a_gaussian_come_nearer():
     assert run.trace.js[-1] < 0.3 * run.trace.js[0] and run.status is Status.CONVERGING
 
 
+def test_particles_heap_up_at_kinks():
+    run = rg.training(
+        generator="particles", optimizer="sgd", inner_product="reference", disc_smooth=0.0,
+        alpha_disc=0.1, grid=128, max_steps=3000,
+    )  # fmt: skip
+    assert run.status is Status.HOPPING
+    # 2000 samples occupy fewer cells than p_r does.
+    samples = Particles(grid=128).real_support
+    assert f"2000 samples of p_r {samples:.0f};" in run.finding
+    assert samples < np.exp(run.real.entropy())
+
+
+def test_two_nodes_do_not_see_what_is_left():
+    run = rg.training(
+        generator="particles", disc_cells=2, optimizer="sgd", batch="exact", alpha_disc=0.3,
+        alpha_gen=0.02, gen="normal:mean=0.5,sd=0.2", max_steps=1500, grid=128,
+    )  # fmt: skip
+    assert run.trace.js[-1] > 0.4 and run.status is Status.CONVERGING
+    assert "equilibrium values all the same: the discriminator does not see" in run.finding
+
+
 def test_a_save_keeps_the_particles(tmp_path):
     run = rg.training(generator="particles", particles=70, grid=32, max_steps=2)
     run.save(tmp_path / "run.npz")
@@ -644,6 +668,7 @@ def test_the_field_of_other_runs():
     (dict(inner_product="fisher"), "takes no inner_product fisher: they have no weights"),
     (dict(particles=0), "particles must be at least 1, got 0"),
     (dict(particles=2.5), "particles must be a whole number, got 2.5"),
+    (dict(particles=["few"]), "particles must be a whole number or an array of numbers"),
     (dict(particles=50), "batch must be at most particles, 50: .* got 64"),
     (dict(particles=np.zeros((3, 2)), batch=2), r"must have shape \(n, 1\), got \(3, 2\)"),
     (dict(particles=np.full(99, 9.0), domain="-4:4"), "within the domain, and 99 are not"),

@@ -29,7 +29,7 @@ import math
 import numpy as np
 
 from ratiogan import presets
-from ratiogan.errors import InputError, check_choice, check_integer, check_number
+from ratiogan.errors import InputError, InputTypeError, check_choice, check_integer, check_number
 from ratiogan.ratio import density_ratio
 from ratiogan.solvers.blur import Blur
 from ratiogan.solvers.capacity import Capacity
@@ -89,12 +89,16 @@ class Particles(Trainer):
     Notes
     -----
     A particle that would leave the domain stays at its edge. R is the histogram of the particles
-    over p_r; they may be where p_r = 0. ``gen_gradient`` in the trace is their rms speed
-    sqrt(E_g |grad u|^2). With ``kde`` particles are given to the centres of the nearest cells by
+    over p_r; they may be where p_r = 0, and start there (``singular`` only matters as "restrict"):
+    JSD counts them, KL is infinite. ``g`` and ``d`` in the trace take the histogram at the centres
+    of the cells, and ``d_best`` is that of all cells; ``gen_gradient`` is the particles' rms speed
+    sqrt(E_g |grad u|^2).
+
+    With ``kde`` particles are given to the centres of the nearest cells by
     the shares of linear interpolation, the Gaussian reflects at the edges, and the velocities are
     those at the centres, from central differences of phi, interpolated multilinearly; where a
     difference is not finite (R~ is infinite more than 37 bandwidths away from all of p_r) there is
-    no slope, and a particle stays.
+    no slope, and a particle stays; phi is 0 where neither has mass.
 
     Examples
     --------
@@ -167,7 +171,13 @@ class Particles(Trainer):
     def _read_particles(self, particles):
         self._given = None
         if np.ndim(particles) > 0:
-            self._given = np.array(particles, dtype=float)
+            try:
+                self._given = np.array(particles, dtype=float)
+            except (TypeError, ValueError):
+                raise InputTypeError(
+                    "particles must be a whole number or an array of numbers, one row each.",
+                    argument="particles",
+                ) from None
             if self._given.ndim == 1:
                 self._given = self._given[:, None]
             particles = len(self._given)

@@ -165,8 +165,8 @@ def _blind(solver, trace):
         return ""
     if solver.samples is not None:
         return (
-            "Both losses are at their equilibrium values all the same: what is left is finer than "
-            "the discriminator, or came after it."
+            "Both losses are at their equilibrium values all the same: the discriminator does not "
+            "see what is left."
         )
     if not least < 0.2 * level:
         return ""
