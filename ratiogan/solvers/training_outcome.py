@@ -86,7 +86,7 @@ def _course(solver, trace, turns, first):
             return Status.STALLED, f"STALLED: {stayed}; {slope}."
         # Where supports are apart JSD says nothing of samples that are on their way.
         moved = f"the particles moved by {significant(solver.moved, 2)} (rms)"
-        if solver.moved > _MOVED * solver.real_spread:
+        if solver.moved > _MOVED * solver.real_spread or first < _NEAR * solver.floor:
             return Status.CONVERGING, f"{stayed}, while {moved}."
         speed = f"their rms speed is {trace.gen_gradient[-1]:.1e}"
         return Status.STALLED, f"STALLED: {stayed}; {moved}, and {speed}."
