@@ -35,8 +35,7 @@ from ratiogan.solvers.blur import Blur
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.lattice import Lattice
 from ratiogan.solvers.logits import logits
-from ratiogan.solvers.minibatch import draw, draw_rows, fill_guide, look_up
-from ratiogan.solvers.optimizers import Memory
+from ratiogan.solvers.minibatch import draw, draw_rows
 from ratiogan.solvers.softmax import EXACT
 from ratiogan.solvers.trainer import Trainer, effective_support
 from ratiogan.solvers.training_turns import ALL_TAKEN, draws_per_turn
@@ -334,12 +333,7 @@ class Particles(Trainer):
     def _restart(self):
         self._rng.bit_generator.state = self._rng_state
         masses, disc, n = self._masses, self.disc_capacity, self.samples
-        rows, seen = np.zeros(0, dtype=np.int64), masses
-        if self.rows is not None:
-            rows = draw(masses, self._rng.random(self.rows))
-            seen = np.bincount(rows, minlength=masses.size) / self.rows
-        sums, guide = np.empty(masses.size), np.empty(masses.size, dtype=np.int64)
-        fill_guide(seen, sums, guide)
+        rows, seen, sums, guide = self._draw_data(masses)
         nothing = np.zeros(0)
         self.cells = (seen, masses, *(nothing,) * 3, self._scale, nothing, sums, guide)
         self._first = self._starting_places() if self._given is None else self._given
@@ -347,14 +341,8 @@ class Particles(Trainer):
             *(np.zeros(disc.size), np.zeros(masses.size), self._first.copy()),
             *(np.zeros(masses.size), np.arange(n), rows, np.zeros(n, dtype=bool)),
         )
-        self._memories = tuple(
-            (memory.first, memory.second, memory.count)
-            for memory in (Memory(disc.size), Memory(self._first.size))
-        )
-        drawn = [np.empty(self.batch or 0, dtype=np.int64) for _ in range(2)]
+        drawn = self._forget(disc.size, self._first.size)
         self._work = (*(None,) * 3, np.empty(disc.size), *(None,) * 3, *drawn)
-        self.lost = None
-        self._max_error = math.nan
         self._look()
         if self.is_kde:
             self._real_blurred = self._blur(seen)
@@ -441,11 +429,7 @@ class Particles(Trainer):
         if self.batch is None:
             real, spots = seen * self.losses.slope_real(phi), self._spots
         else:
-            found, other = self._work[7:9]
-            if self.rows is not None:
-                draw_rows(self.state_[5], drawn[: self.batch], found)
-            else:
-                look_up(*self.cells[7:9], drawn[: self.batch], found)
+            found, other = self._draw_real(drawn[: self.batch]), self._work[8]
             draw_rows(self.state_[4], drawn[self.batch :], other)
             n = self.batch
             real = np.bincount(found, self.losses.slope_real(phi[found]), phi.size) / n
