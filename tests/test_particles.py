@@ -676,6 +676,22 @@ def test_the_field_is_what_particles_at_the_centres_feel():
     np.testing.assert_allclose(moved, field[3:-3], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("game", ["minimax", "non-saturating"])
+def test_the_field_where_the_discriminator_is_certain(game):
+    run = rg.training(generator="particles", game=game, **{**FAR, "max_steps": 1})
+    (field,) = velocity_field(run)
+    f = run.discriminator
+    assert np.any(f == 1) and not np.isinf(field).any()
+    sure = f[1:-1] == 1
+    sure &= (f[:-2] == 1) & (f[2:] == 1)
+    # -log f is flat at f = 1; log(1 - f) is infinite there.
+    found = field[1:-1][sure]
+    assert np.all(np.isnan(found) if game == "minimax" else found == 0)
+    fake = np.abs(run.grid.centres[0] - 3) < 0.3
+    assert f[fake].max() < 1e-20
+    assert np.abs(field[fake]).max() < 1e-15 if game == "minimax" else np.all(field[fake] < -10)
+
+
 def test_the_field_of_other_runs():
     run = rg.training(grid=(8, 8), real="ring8", gen="ring8:drop=4", max_steps=50, game="minimax")
     fields = velocity_field(run)

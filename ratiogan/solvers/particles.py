@@ -573,8 +573,9 @@ def velocity_field(solution):
     list of arrays (grid.shape)
         One per axis, in the unit of u per unit of that axis: sgd moves a particle by alpha_gen
         times it. From central differences of the logit of f times du/dphi, one-sided at the ends;
-        NaN beside cells whose f is not known (where p_r = 0, but for particles), or is 0 or 1 to
-        all digits on both sides.
+        where f is 0 or 1 to all digits and has no finite logit, of u(f) itself. NaN where u is
+        infinite there too (log(1 - f) at f = 1), and beside cells whose f is not known (where
+        p_r = 0, but for particles).
 
     Raises
     ------
@@ -596,19 +597,30 @@ def velocity_field(solution):
             argument="solution",
         )
     losses = logits(options["game"], options.get("gen_loss"))
-    return list(_field(losses, losses.unlink(solution.discriminator), solution.grid))
+    phi = losses.unlink(solution.discriminator)
+    field = _field(losses, phi, solution.grid)
+    u = losses.generator_loss(phi)
+    for part, slopes in zip(field, _central(u, solution.grid), strict=True):
+        lost = ~np.isfinite(part)
+        part[lost] = np.where(np.isfinite(slopes), -slopes, np.nan)[lost]
+    return list(field)
 
 
 def _field(losses, phi, grid):
     """-du/dphi grad phi at the cell centres, (ndim, *phi.shape)."""
-    shaped = phi.reshape(grid.shape)
-    field = np.zeros((grid.ndim, *grid.shape))
     with np.errstate(invalid="ignore", over="ignore"):
-        rise = losses.generator_slope(shaped)
+        return -losses.generator_slope(phi) * _central(phi, grid)
+
+
+def _central(values, grid):
+    """Central differences at the cell centres along each axis, (ndim, *values.shape)."""
+    shaped = values.reshape(grid.shape)
+    rise = np.zeros((grid.ndim, *grid.shape))
+    with np.errstate(invalid="ignore", over="ignore"):
         for a, centres in enumerate(grid.centres):
             if centres.size > 1:
-                field[a] = -rise * np.gradient(shaped, centres, axis=a)
-    return field.reshape(grid.ndim, *phi.shape)
+                rise[a] = np.gradient(shaped, centres, axis=a)
+    return rise.reshape(grid.ndim, *values.shape)
 
 
 def _refuse_training(given):
