@@ -258,9 +258,10 @@ class Solution:
             **{f"trace_{name}": column for name, column in self.trace.columns.items()},
             "snapshots": self.snapshots,
             "snapshot_steps": self.snapshot_steps,
-            "particles": self.particles,
             "meta": np.array(json.dumps(self._meta(command), allow_nan=False)),
         }
+        if len(self.particles):
+            arrays["particles"] = self.particles
         write_atomically(target, lambda handle: np.savez(handle, **arrays))
 
     def _meta(self, command):
@@ -476,7 +477,7 @@ def _from_arrays(arrays, meta):
         trace=Trace({name: arrays[f"trace_{name}"] for name in meta["trace"]}),
         snapshots=arrays["snapshots"],
         snapshot_steps=arrays["snapshot_steps"],
-        particles=arrays.get("particles"),  # a file from before there were any has none
+        particles=arrays.get("particles"),  # only where there are any
         real=real,
         gen=gen,
         predictions=tuple(Prediction(**_unpack(p)) for p in meta["predictions"]),

@@ -360,6 +360,23 @@ def test_solutions_that_differ_anywhere_are_not_equal():
     assert run != "run"
 
 
+def test_particles_are_saved_where_there_are_any(tmp_path):
+    places = np.random.default_rng(3).normal(size=(5, 1))
+    run = solution(particles=places)
+    run.save(tmp_path / "a.npz")
+    again = load(tmp_path / "a.npz")
+    assert again == run and np.array_equal(again.particles, places)
+    assert not run.particles.flags.writeable and run != solution()
+    # A run without any, as every file from before there were particles is, has an empty array.
+    solution().save(tmp_path / "b.npz")
+    with np.load(tmp_path / "b.npz") as stored:
+        assert "particles" not in stored.files
+    again = load(tmp_path / "b.npz")
+    assert again == solution() and again.particles.shape == (0, 1)
+    with pytest.raises(InputError, match=r"particles must have shape \(5, 1\), got \(5, 2\)"):
+        solution(particles=np.zeros((5, 2)))
+
+
 def test_the_file_has_the_specified_keys_and_needs_no_pickle(tmp_path):
     solution().save(tmp_path / "a.npz", command="ratiogan run glgd --seed 0")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:

@@ -29,20 +29,20 @@ import math
 import numpy as np
 
 from ratiogan import presets
-from ratiogan.errors import InputError, check_choice, check_integer, check_number
+from ratiogan.errors import InputError, InputTypeError, check_choice, check_integer, check_number
 from ratiogan.ratio import density_ratio
 from ratiogan.solvers.blur import Blur
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.lattice import Lattice
 from ratiogan.solvers.logits import logits
-from ratiogan.solvers.minibatch import draw, draw_rows, fill_guide, look_up
-from ratiogan.solvers.optimizers import Memory
+from ratiogan.solvers.minibatch import draw, draw_rows
 from ratiogan.solvers.softmax import EXACT
 from ratiogan.solvers.trainer import Trainer, effective_support
 from ratiogan.solvers.training_turns import ALL_TAKEN, draws_per_turn
 
 _FINEST = 0.5  # cells that the kernel's sd may be short of: less, and the grid cannot show it
 _FLOOR_DRAWS = 4  # samples of p_r whose histograms tell what counting leaves of JSD and support
+_CROSSING = 20_000  # moves of adam from one end of the longest axis to the other
 _FAR = 1e300  # an R as good as infinite
 
 
@@ -63,7 +63,11 @@ class Particles(Trainer):
         Of sgd (and momentum) the time step of the flow, in units of an axis squared: by default the
         smallest bandwidth squared (``kde``; it is stable there up to some 5 times that over
         Phi''(1)), or 1% of the longest axis squared (``cells``). Of adam and rmsprop the length of
-        a move along each axis: by default a thousandth of the longest axis.
+        a move along each axis: by default the longest axis over 20,000 turns.
+    disc_smooth : float, optional
+        Of ``cells``: by default Scott's rule, the smallest of all axes, where disc_cells is left
+        out and cells are of one size, else 0. Particles drift to the kinks of a discriminator that
+        is not smooth, and stay in heaps there.
     optimizer : str or Optimizer, optional
         By default adam with ``cells``, and sgd, which is the flow, with ``kde``.
     batch : int or "exact"
@@ -84,12 +88,16 @@ class Particles(Trainer):
     Notes
     -----
     A particle that would leave the domain stays at its edge. R is the histogram of the particles
-    over p_r; they may be where p_r = 0. ``gen_gradient`` in the trace is their rms speed
-    sqrt(E_g |grad u|^2). With ``kde`` particles are given to the centres of the nearest cells by
+    over p_r; they may be where p_r = 0, and start there (``singular`` only matters as "restrict"):
+    JSD counts them, KL is infinite. ``g`` and ``d`` in the trace take the histogram at the centres
+    of the cells, and ``d_best`` is that of all cells; ``gen_gradient`` is the particles' rms speed
+    sqrt(E_g |grad u|^2).
+
+    With ``kde`` particles are given to the centres of the nearest cells by
     the shares of linear interpolation, the Gaussian reflects at the edges, and the velocities are
     those at the centres, from central differences of phi, interpolated multilinearly; where a
     difference is not finite (R~ is infinite more than 37 bandwidths away from all of p_r) there is
-    no slope, and a particle stays.
+    no slope, and a particle stays; phi is 0 where neither has mass.
 
     Examples
     --------
@@ -117,6 +125,7 @@ class Particles(Trainer):
         optimizer=None,
         disc_steps=1,
         batch=64,
+        disc_smooth=None,
         inner_product="euclidean",
         generator="particles",
         **options,
@@ -125,7 +134,9 @@ class Particles(Trainer):
         self._read_particles(particles)
         self._bandwidth = bandwidth
         self._alpha_gen = alpha_gen
-        given = {**options, "disc_steps": disc_steps, "batch": batch}
+        given = {
+            **options, "disc_steps": disc_steps, "batch": batch, "disc_smooth": disc_smooth
+        }  # fmt: skip
         if self.is_kde:
             _refuse_training(given)
             disc_steps, batch = 1, "exact"
@@ -145,8 +156,8 @@ class Particles(Trainer):
             real, gen, game, gen_loss,
             alpha_gen=0.0 if alpha_gen is None else alpha_gen,
             optimizer=optimizer or ("sgd" if self.is_kde else "adam"),
-            disc_steps=disc_steps, batch=batch, inner_product=inner_product, generator=generator,
-            **options,
+            disc_steps=disc_steps, batch=batch, disc_smooth=disc_smooth,
+            inner_product=inner_product, generator=generator, **options,
         )  # fmt: skip
 
     @property
@@ -159,7 +170,13 @@ class Particles(Trainer):
     def _read_particles(self, particles):
         self._given = None
         if np.ndim(particles) > 0:
-            self._given = np.array(particles, dtype=float)
+            try:
+                self._given = np.array(particles, dtype=float)
+            except (TypeError, ValueError):
+                raise InputTypeError(
+                    "particles must be a whole number or an array of numbers, one row each.",
+                    argument="particles",
+                ) from None
             if self._given.ndim == 1:
                 self._given = self._given[:, None]
             particles = len(self._given)
@@ -206,6 +223,7 @@ class Particles(Trainer):
         basins = np.full(real.grid.shape, -1)
         basins[self.support] = self._basins
         self._basins = basins.reshape(-1)
+        self.real_spread = math.sqrt(float(real.variance().sum()))
         self._edges = np.array([[axis.low, axis.high] for axis in real.grid.axes]).T
         if self._given is not None:
             self._check_places()
@@ -239,6 +257,10 @@ class Particles(Trainer):
 
     def _read_capacities(self, disc_cells, disc_smooth, gen_cells, gen_smooth):
         grid = self.real.grid
+        even = all(axis.width is not None for axis in grid.axes)
+        if disc_smooth is None:
+            smooth = even and disc_cells is None and not self.is_kde
+            disc_smooth = min(self._scott()) if smooth else 0.0
         self.disc_capacity = Hats(grid, disc_cells, disc_smooth)
         self.gen_capacity = Capacity(grid, np.ones(grid.shape, dtype=bool))
         longest = float(np.max(self._edges[1] - self._edges[0]))
@@ -250,17 +272,23 @@ class Particles(Trainer):
             self._blur = Blur(grid, self.bandwidth)
             default = min(self.bandwidth) ** 2
         if self.rule.name in ("adam", "rmsprop"):
-            default = 1e-3 * longest
+            default = longest / _CROSSING
         if self._alpha_gen is None:
             self.alpha_gen = default
 
-    def _read_bandwidth(self):
+    def _scott(self):
+        """Scott's rule for as many samples of p_r, but at least one cell: one width per axis."""
         grid = self.real.grid
-        cells = [axis.width or math.nan for axis in grid.axes]  # an uneven axis is refused by Blur
-        if self._bandwidth is None:
-            rule = np.sqrt(self.real.variance()) * self.samples ** (-1.0 / (grid.ndim + 4))
-            return tuple(float(max(pair)) for pair in zip(rule, cells, strict=True))
-        given = self._bandwidth
+        rule = np.sqrt(self.real.variance()) * self.samples ** (-1.0 / (grid.ndim + 4))
+        return tuple(
+            max(float(width), axis.width or 0.0)
+            for width, axis in zip(rule, grid.axes, strict=True)
+        )
+
+    def _read_bandwidth(self):
+        grid, given = self.real.grid, self._bandwidth
+        if given is None:
+            return self._scott()
         widths = tuple(given) if np.ndim(given) else (given,) * grid.ndim
         if len(widths) != grid.ndim:
             raise InputError(
@@ -269,10 +297,11 @@ class Particles(Trainer):
                 fix="Pass one number for all axes, or one for each.",
             )
         widths = tuple(check_number("bandwidth", width) for width in widths)
-        for width, cell, axis in zip(widths, cells, grid.axes, strict=True):
-            if width < _FINEST * cell:
+        for width, axis in zip(widths, grid.axes, strict=True):
+            least = _FINEST * (axis.width or 0.0)  # an uneven axis is refused by Blur
+            if not width > 0 or width < least:
                 raise InputError(
-                    f"bandwidth must be at least half a cell, {_FINEST * cell:.3g} along "
+                    f"bandwidth must be at least half a cell, {least:.3g} along "
                     f"{axis.name}, got {width:g}.",
                     argument="bandwidth",
                     fix="Pass a larger one, or a finer grid.",
@@ -304,12 +333,7 @@ class Particles(Trainer):
     def _restart(self):
         self._rng.bit_generator.state = self._rng_state
         masses, disc, n = self._masses, self.disc_capacity, self.samples
-        rows, seen = np.zeros(0, dtype=np.int64), masses
-        if self.rows is not None:
-            rows = draw(masses, self._rng.random(self.rows))
-            seen = np.bincount(rows, minlength=masses.size) / self.rows
-        sums, guide = np.empty(masses.size), np.empty(masses.size, dtype=np.int64)
-        fill_guide(seen, sums, guide)
+        rows, seen, sums, guide = self._draw_data(masses)
         nothing = np.zeros(0)
         self.cells = (seen, masses, *(nothing,) * 3, self._scale, nothing, sums, guide)
         self._first = self._starting_places() if self._given is None else self._given
@@ -317,17 +341,12 @@ class Particles(Trainer):
             *(np.zeros(disc.size), np.zeros(masses.size), self._first.copy()),
             *(np.zeros(masses.size), np.arange(n), rows, np.zeros(n, dtype=bool)),
         )
-        self._memories = tuple(
-            (memory.first, memory.second, memory.count)
-            for memory in (Memory(disc.size), Memory(self._first.size))
-        )
-        drawn = [np.empty(self.batch or 0, dtype=np.int64) for _ in range(2)]
+        drawn = self._forget(disc.size, self._first.size)
         self._work = (*(None,) * 3, np.empty(disc.size), *(None,) * 3, *drawn)
-        self.lost = None
-        self._max_error = math.nan
         self._look()
         if self.is_kde:
             self._real_blurred = self._blur(seen)
+            self._alone = self._real_blurred == 0
             self._respond()
 
     def _starting_places(self):
@@ -391,13 +410,16 @@ class Particles(Trainer):
         blurred = self._blur(self._lattice.deposit(amounts, self._spots))
         with np.errstate(divide="ignore", invalid="ignore"):
             phi = self.losses.best(blurred / self._real_blurred)
-        # Where neither has any mass f may be anything.
-        self.state_[1][:] = np.where((blurred == 0) & (self._real_blurred == 0), 0.0, phi)
+        # R~ = inf may have no finite formula, but has a limit; where neither has any mass f may be
+        # anything.
+        alone = self._alone
+        phi = np.where(alone & np.isnan(phi), self.losses.best(np.full(1, _FAR)), phi)
+        self.state_[1][:] = np.where(alone & (blurred == 0), 0.0, phi)
         self._find_field()
 
     def _find_field(self):
         self._field = _field(self.losses, self.phi, self.real.grid)
-        self._blind = ~np.isfinite(self._field).all(axis=0)
+        self._blind = self._alone | ~np.isfinite(self._field).all(axis=0)
         self._field[:, self._blind] = 0.0
 
     def _ascent(self, drawn):
@@ -407,11 +429,7 @@ class Particles(Trainer):
         if self.batch is None:
             real, spots = seen * self.losses.slope_real(phi), self._spots
         else:
-            found, other = self._work[7:9]
-            if self.rows is not None:
-                draw_rows(self.state_[5], drawn[: self.batch], found)
-            else:
-                look_up(*self.cells[7:9], drawn[: self.batch], found)
+            found, other = self._draw_real(drawn[: self.batch]), self._work[8]
             draw_rows(self.state_[4], drawn[self.batch :], other)
             n = self.batch
             real = np.bincount(found, self.losses.slope_real(phi[found]), phi.size) / n
@@ -460,7 +478,7 @@ class Particles(Trainer):
         least = masses[real] @ self.losses.game.discriminator_cost(gen[real] / masses[real])
         alone = float(gen[~real].sum())
         if alone > 0:
-            least += alone * float(self.losses.loss_gen(self.losses.best(np.array([_FAR])))[0])
+            least += alone * float(self.losses.loss_gen(self.losses.best(np.full(1, _FAR)))[0])
         return float(least)
 
     def _gen_slope(self, u):
@@ -555,8 +573,9 @@ def velocity_field(solution):
     list of arrays (grid.shape)
         One per axis, in the unit of u per unit of that axis: sgd moves a particle by alpha_gen
         times it. From central differences of the logit of f times du/dphi, one-sided at the ends;
-        NaN beside cells whose f is not known (where p_r = 0, but for particles), or is 0 or 1 to
-        all digits on both sides.
+        where f is 0 or 1 to all digits and has no finite logit, of u(f) itself. NaN where u is
+        infinite there too (log(1 - f) at f = 1), and beside cells whose f is not known (where
+        p_r = 0, but for particles).
 
     Raises
     ------
@@ -578,19 +597,30 @@ def velocity_field(solution):
             argument="solution",
         )
     losses = logits(options["game"], options.get("gen_loss"))
-    return list(_field(losses, losses.unlink(solution.discriminator), solution.grid))
+    phi = losses.unlink(solution.discriminator)
+    field = _field(losses, phi, solution.grid)
+    u = losses.generator_loss(phi)
+    for part, slopes in zip(field, _central(u, solution.grid), strict=True):
+        lost = ~np.isfinite(part)
+        part[lost] = np.where(np.isfinite(slopes), -slopes, np.nan)[lost]
+    return list(field)
 
 
 def _field(losses, phi, grid):
     """-du/dphi grad phi at the cell centres, (ndim, *phi.shape)."""
-    shaped = phi.reshape(grid.shape)
-    field = np.zeros((grid.ndim, *grid.shape))
     with np.errstate(invalid="ignore", over="ignore"):
-        rise = losses.generator_slope(shaped)
+        return -losses.generator_slope(phi) * _central(phi, grid)
+
+
+def _central(values, grid):
+    """Central differences at the cell centres along each axis, (ndim, *values.shape)."""
+    shaped = values.reshape(grid.shape)
+    rise = np.zeros((grid.ndim, *grid.shape))
+    with np.errstate(invalid="ignore", over="ignore"):
         for a, centres in enumerate(grid.centres):
             if centres.size > 1:
-                field[a] = -rise * np.gradient(shaped, centres, axis=a)
-    return field.reshape(grid.ndim, *phi.shape)
+                rise[a] = np.gradient(shaped, centres, axis=a)
+    return rise.reshape(grid.ndim, *values.shape)
 
 
 def _refuse_training(given):

@@ -242,30 +242,38 @@ class Trainer(loop.Solver):
         """Begin at p_g and phi = 0 again; the arrays of an earlier run stay as they are."""
         self._rng.bit_generator.state = self._rng_state
         masses, base, *rest = self._fixed
+        rows, seen, sums, guide = self._draw_data(masses)
+        self.cells = (seen, masses, base, *rest, sums, guide)
+        disc, gen = self.disc_capacity, self.gen_capacity
+        n = masses.size
+        start = self.start.copy() if self.generator == "ratio" else np.zeros(gen.size)
+        self.state_ = (np.zeros(disc.size), np.zeros(n), start, base.copy(), np.zeros(1), rows)
+        drawn = self._forget(disc.size, gen.size)
+        self._work = (
+            *(np.empty(n) for _ in range(3)),
+            *(np.empty(disc.size), np.empty(gen.size), np.empty(n), np.empty(n, dtype=np.int64)),
+            *drawn,
+        )
+        self._advance(0)
+
+    def _draw_data(self, masses):
+        """The data set, as cells and as masses, and what draws from the latter."""
         rows, seen = np.zeros(0, dtype=np.int64), masses
         if self.rows is not None:
             rows = draw(masses, self._rng.random(self.rows))
             seen = np.bincount(rows, minlength=masses.size) / self.rows
         sums, guide = np.empty(masses.size), np.empty(masses.size, dtype=np.int64)
         fill_guide(seen, sums, guide)
-        self.cells = (seen, masses, base, *rest, sums, guide)
-        disc, gen = self.disc_capacity, self.gen_capacity
-        n = masses.size
-        start = self.start.copy() if self.generator == "ratio" else np.zeros(gen.size)
-        self.state_ = (np.zeros(disc.size), np.zeros(n), start, base.copy(), np.zeros(1), rows)
+        return rows, seen, sums, guide
+
+    def _forget(self, *sizes):
+        """New memories for both players' weights; returns room for their minibatches."""
         self._memories = tuple(
-            (memory.first, memory.second, memory.count)
-            for memory in (Memory(disc.size), Memory(gen.size))
-        )
-        drawn = [np.empty(self.batch or 0, dtype=np.int64) for _ in range(2)]
-        self._work = (
-            *(np.empty(n) for _ in range(3)),
-            *(np.empty(disc.size), np.empty(gen.size), np.empty(n), np.empty(n, dtype=np.int64)),
-            *drawn,
+            (memory.first, memory.second, memory.count) for memory in map(Memory, sizes)
         )
         self.lost = None
         self._max_error = math.nan
-        self._advance(0)
+        return [np.empty(self.batch or 0, dtype=np.int64) for _ in range(2)]
 
     @property
     def ratio(self):
@@ -373,15 +381,20 @@ class Trainer(loop.Solver):
         slopes = self.losses.slope_real(self.phi), self.losses.slope_gen(self.phi)
         if self.batch is None:
             return real * slopes[0] + gen * slopes[1]
-        found, other = self._work[7:9]
-        if self.rows is not None:
-            draw_rows(self.state_[5], drawn[: self.batch], found)
-        else:
-            look_up(*self.cells[7:9], drawn[: self.batch], found)
+        found, other = self._draw_real(drawn[: self.batch]), self._work[8]
         other[:] = draw(gen, drawn[self.batch :])
         ascent = np.empty(real.size)
         turns.sampled_ascent(found, other, *slopes, ascent)
         return ascent
+
+    def _draw_real(self, uniforms):
+        """The cells of a minibatch: fresh, or rows of the data set."""
+        found = self._work[7]
+        if self.rows is not None:
+            draw_rows(self.state_[5], uniforms, found)
+        else:
+            look_up(*self.cells[7:9], uniforms, found)
+        return found
 
     def _gen_gradient(self, u, drawn=()):
         """The gradient of E_g[u] in the generator's weights."""

@@ -69,7 +69,8 @@ def training(
         One logit per cell, p_g ~ p_0 e^theta; R itself, projected on {R >= 0, E[R] = 1}; or samples
         that move along -grad u(f(y)).
     alpha_disc, alpha_gen : float
-        Learning rates; 0.01 and 2e-4.
+        Learning rates; 0.01 and 2e-4. Of particles alpha_gen is a length or a time; see
+        `ratiogan.solvers.particles.Particles`, also for its default.
     disc_steps : int or "best"
         N_d, discriminator updates per turn; 1. "best" solves it: phi = f*(R) of its cells (exact
         expectations only).

@@ -21,6 +21,7 @@ _APART = 0.05  # by what share d on data and on fresh samples differ when it ove
 _ALIKE = 0.02  # by what share a loss may differ from its equilibrium value and look like it
 _GONE = 1e-6  # share of the first JSD below which nothing is left to swing
 _NOTHING = 1e-10  # a JSD that needs no falling
+_NEAR = 2.0  # times the JSD of as many samples of p_r: about as near as a histogram comes
 
 
 def outcome(solver, run, trace):
@@ -49,7 +50,7 @@ def _verdict(solver, run, trace):
         text = f"CONVERGED in {turns}: JSD = {trace.js[-1]:.1e}, below tol {solver.tol:.0e}."
         return Status.CONVERGED, kept, text
     status, text = _course(solver, trace, turns, first)
-    for sentence in (_blind(solver, trace), _overfits(trace)):
+    for sentence in (_counted(solver, trace), _blind(solver, trace), _overfits(trace)):
         text += f" {sentence}" if sentence else ""
     if not kept:
         text += " d was BELOW the least that any discriminator reaches."
@@ -64,11 +65,12 @@ def _course(solver, trace, turns, first):
     level, arrived = hover(trace.step, trace.js)
     modes = f"{_late_median(trace, 'modes'):.0f} of {solver.n_modes} modes covered"
     in_use = _late_median(trace, "effective_support")
+    of_real = "p_r" if solver.samples is None else f"{solver.samples} samples of p_r"
     if in_use < _FEW * solver.real_support:
         places = np.unique(trace.cell[late(trace.step)]).size
         hops = f" It hops: its highest cell was {places} different ones in the last quarter."
         text = (
-            f"COLLAPSED within {turns}: the generator uses {in_use:.1f} cells, p_r "
+            f"COLLAPSED within {turns}: the generator uses {in_use:.1f} cells, {of_real} "
             f"{solver.real_support:.0f}; {modes}, JSD {significant(level, 3)}."
             f"{hops if places > 1 else ''}"
         )
@@ -78,11 +80,16 @@ def _course(solver, trace, turns, first):
             f"The generator stays, as asked: JSD = {significant(first, 3)} in {turns}."
         )
     if first > _NOTHING and np.all(np.abs(trace.js - first) <= _MOVED * first):
-        text = (
-            f"STALLED: JSD stayed within 1% of {significant(first, 3)} in {turns}; the "
-            f"generator's gradient is {trace.gen_gradient[-1]:.1e}."
-        )
-        return Status.STALLED, text
+        stayed = f"JSD stayed within 1% of {significant(first, 3)} in {turns}"
+        if solver.samples is None:
+            slope = f"the generator's gradient is {trace.gen_gradient[-1]:.1e}"
+            return Status.STALLED, f"STALLED: {stayed}; {slope}."
+        # Where supports are apart JSD says nothing of samples that are on their way.
+        moved = f"the particles moved by {significant(solver.moved, 2)} (rms)"
+        if solver.moved > _MOVED * solver.real_spread or first < _NEAR * solver.floor:
+            return Status.CONVERGING, f"{stayed}, while {moved}."
+        speed = f"their rms speed is {trace.gen_gradient[-1]:.1e}"
+        return Status.STALLED, f"STALLED: {stayed}; {moved}, and {speed}."
     if level > (1.0 + _MOVED) * first:
         least = int(np.argmin(trace.js))
         fell = trace.js[least] < (1.0 - _MOVED) * first
@@ -134,6 +141,17 @@ def _lost(solver, n):
     return f"DIVERGED at turn {n + 1}: {what}. The trace ends at turn {n}. {fix}"
 
 
+def _counted(solver, trace):
+    """What counting leaves of JSD, where a histogram of samples is that close."""
+    level, _ = hover(trace.step, trace.js)
+    if solver.samples is None or not level < _NEAR * solver.floor:
+        return ""
+    return (
+        f"The histogram of {solver.samples} independent samples of p_r has JSD "
+        f"{significant(solver.floor, 2)}."
+    )
+
+
 def _blind(solver, trace):
     """Whether both losses look like equilibrium although R is far from it."""
     if solver.disc_capacity.plain:
@@ -143,7 +161,14 @@ def _blind(solver, trace):
     alike = all(abs(value - at_one) <= _ALIKE * abs(at_one) for at_one, value in ends)
     # Of a discriminator that sees all of it, d* is below 2 log 2 by twice the JSD.
     least = equilibrium(solver)[1] - _late_mean(trace, "d_best")
-    if not alike or level < 1e-3 or not least < 0.2 * level:
+    if not alike or level < max(1e-3, _NEAR * solver.floor):
+        return ""
+    if solver.samples is not None:
+        return (
+            "Both losses are at their equilibrium values all the same: the discriminator does not "
+            "see what is left."
+        )
+    if not least < 0.2 * level:
         return ""
     return (
         f"Both losses are at their equilibrium values all the same: the discriminator's "
@@ -201,12 +226,34 @@ def _late_median(trace, column):
 
 
 def _warnings(solver):
+    if solver.samples is not None:
+        return tuple(_of_particles(solver))
     empty = int(np.count_nonzero(solver.state_[3] == 0))
     if not empty or solver.generator != "logits":
         return ()
     return (
         f"R = 0 in {empty} of {solver.state_[3].size} cells: the logits never bring them back.",
     )
+
+
+def _of_particles(solver):
+    """How many are held at the edge, where p_r = 0, and out of sight of the discriminator."""
+    n = solver.samples
+    if solver.held():
+        yield (
+            f"{solver.held()} of {n} particles would have left the domain and were held at its "
+            "edge: take a wider domain."
+        )
+    if solver.outside() > 0:
+        yield (
+            f"{solver.outside():.2%} of the particles are where p_r = 0: R does not show them, JSD "
+            "counts them."
+        )
+    if solver.blind():
+        yield (
+            f"{solver.blind()} of {n} particles see no slope: they are more than 37 bandwidths "
+            "away from all of p_r."
+        )
 
 
 def _notes(solver, trace):
