@@ -536,15 +536,16 @@ def test_what_nobody_asked_for_is_left_to_the_scenario():
 
 def test_runs_of_training_are_judged_by_their_divergence():
     found = compare("training", "training:disc_steps=5", grid=32, max_steps=400, sweep="batch=16")
-    late = [run.trace.js[run.trace.step >= 300].mean() for run in found.runs]
+    late = [run.trace.kl[run.trace.step >= 300].mean() for run in found.runs]
     first, last = found.ranking
     assert late[first] <= late[last]
-    start = f"NONE CONVERGED: closest is {found.labels[first]}, JSD = {late[first]:.1e} in the mean"
-    assert found.finding.startswith(start)
-    assert "of its 400 turns; training:" in found.finding and "max|R-1|" not in found.finding
+    assert found.finding.startswith(f"BEST of 2: {found.labels[first]} (KL {late[first]:.2g}")
+    assert "max|R-1|" not in found.finding
     assert f"JSD, mean of the last quarter (least to most): {found.labels[first]} " in " ".join(
         found.summary().split()
     )
+    alone = compare("training", grid=32, max_steps=40)
+    assert alone.finding == f"training: {alone.runs[0].finding}"
     mixed = compare("glgd", "training:batch=exact", grid=32, max_steps=60)
     assert mixed.finding.startswith("BEST: glgd (")
     assert mixed.finding.endswith("training:batch=exact had no tolerance, and took its 60 turns.")
