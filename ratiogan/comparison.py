@@ -35,6 +35,7 @@ from ratiogan.errors import (
 )
 from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
+from ratiogan.solvers.conditional import conditional
 from ratiogan.solvers.glgd import glgd
 from ratiogan.solvers.wgan import wgan
 from ratiogan.solvers.wglgd import wglgd
@@ -49,7 +50,13 @@ from ratiogan.text import (
     wrap,
 )
 
-SOLVERS = {"glgd": glgd, "alternating": alternating, "wglgd": wglgd, "wgan": wgan}
+SOLVERS = {
+    "glgd": glgd,
+    "conditional": conditional,
+    "alternating": alternating,
+    "wglgd": wglgd,
+    "wgan": wgan,
+}
 INDEX_FILE = "comparison.json"
 SCHEMA_VERSION = 1
 RMS_TOLERANCE = 1e-3
@@ -194,7 +201,7 @@ class Comparison:
 
     def _costs(self):
         """W1 where all runs measure it; of the last quarter, since a run may hover or cycle."""
-        if not all("cost" in run.trace for run in self.runs):
+        if not all(run.algorithm in ("wglgd", "wgan") for run in self.runs):
             return []
         rows = []
         for i in self.ranking:
@@ -327,7 +334,7 @@ def compare(
         and `alternating` if there are none. The parameters of a game stand beside those of the
         algorithm: ``glgd:game=least-squares,a=-1,b=1,c=0``.
     real, gen : str or Distribution, optional
-        The problem; the default problem if not given.
+        The problem; the default problem if not given (that of `conditional` where all runs are).
     grid, domain : optional
         The cells, as for `glgd`.
     sweep : str or dict, optional
@@ -356,7 +363,13 @@ def compare(
     """
     seed = check_integer("seed", seed, minimum=0)
     plan = expand(specs or ("glgd", "alternating"), sweep=sweep, **common)
-    real, gen = presets.problem(real, gen, grid=grid, domain=domain)
+    default_real, default_gen = presets.defaults(algorithm for _, algorithm, _ in plan)
+    real, gen = presets.problem(
+        default_real if real is None else real,
+        default_gen if gen is None else gen,
+        grid=grid,
+        domain=domain,
+    )
     every = {"real": real, "gen": gen, "rng": seed, "progress": progress or None}
     runs, labels, interrupted = [], [], False
     for label, algorithm, options in plan:
