@@ -249,6 +249,11 @@ def _conditional_cells(trace, grid):
     ]
 
 
+def x_name(axis):
+    """What x is called: by its name, if somebody gave it one."""
+    return "x" if axis.name in ("", "y0") else axis.name
+
+
 def x_text(x, axis):
     """A place on one axis: three figures, a whole number or a level.
 

@@ -15,11 +15,12 @@ from ratiogan import presets
 from ratiogan.distribution import restrict
 from ratiogan.errors import InputError, check_choice
 from ratiogan.ratio import Geometry
+from ratiogan.solution import Status
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure, measure_rows
 from ratiogan.solvers.rows import REACHED, RowsGeometry, RowSteps
 from ratiogan.text import significant
-from ratiogan.trace import x_text
+from ratiogan.trace import x_name, x_text
 
 _NO_SLOPE = 1e-12  # norm of a projected gradient that no longer moves anything
 _ROUND_OFF = 1e-12  # between two sums of the same masses
@@ -312,7 +313,7 @@ class Conditional(GLGD):
         }
         return replace(
             found,
-            finding=" ".join([found.finding, *self._unfinished(), self._start(found.trace)]),
+            finding=self._finding(found),
             certificate=certificate,
             warnings=(*self._warnings(), *found.warnings),
         )
@@ -326,8 +327,9 @@ class Conditional(GLGD):
         worst = int(np.argmax(np.where(self.rule.codes == REACHED, -1.0, self._errors)))
         return [f"{done} of {total} x have met tol; farthest is {self._place(worst)}."]
 
-    def _start(self, trace):
-        """How far apart p_g(y|x) was at the start, and how far p_g(y)."""
+    def _finding(self, found):
+        """How the run ended, and how far apart p_g(y|x), and p_g(y), were at the start."""
+        trace = found.trace
         js, most, marginal = trace.js[0], trace.js_worst[0], trace.js_marginal[0]
         worst = int(np.argmin(np.abs(self.x - trace.worst_x[0])))
         apart = (
@@ -335,8 +337,12 @@ class Conditional(GLGD):
             f"({self._place(worst)})"
         )
         if marginal < _ROUND_OFF <= js:
-            return f"At the start the y-marginals agreed (JSD {marginal:.0e}) while {apart}."
-        return f"At the start the y-marginals differed by JSD {significant(marginal)}, {apart}."
+            start = f"t the start the y-marginals agreed (JSD < {_ROUND_OFF:.0e}) while {apart}."
+        else:
+            start = f"t the start the y-marginals differed by JSD {significant(marginal)}, {apart}."
+        if found.status is Status.CONVERGED:
+            return f"{found.finding.removesuffix('.')}; a{start}"
+        return " ".join([found.finding, *self._unfinished(), f"A{start}"])
 
     def _place(self, row):
         """The x of a row, in words."""
@@ -352,11 +358,6 @@ class Conditional(GLGD):
         if self.left_out:
             total = self.real.grid.shape[0]
             yield f"{self.left_out} of {total} x have p_r(x) = 0 and are left out."
-
-
-def x_name(axis):
-    """What x is called: by its name, if somebody gave it one."""
-    return "x" if axis.name in ("", "y0", None) else axis.name
 
 
 def with_shares_of(real, gen, singular="error"):
