@@ -394,7 +394,7 @@ def with_shares_of(real, gen, singular="error"):
         raise InputError(
             "conditional needs a grid of 2 or 3 axes, x first and then y, got 1.",
             argument="real",
-            fix="Pass two columns of a table (columns=x,y), or the preset fork.",
+            fix="Pass two columns of a table (--columns x,y), or the preset fork.",
         )
     count = real.grid.shape[0]
     given = gen.mass.reshape(count, -1).sum(axis=1)

@@ -234,7 +234,7 @@ class RowSteps(Rule):
         if geometry.name == "fisher":
             totals = np.ones_like(totals)
         elif geometry.name == "lebesgue":
-            totals = np.einsum("ij,ij->i", self.masses, self.density)
+            totals = np.array([w @ p for w, p in zip(self.masses, self.density, strict=True)])
         if not geometry.is_linear:
             lowest = np.full(len(alphas), -1 << 62)
         elif self.halves:
