@@ -16,6 +16,7 @@ from ratiogan.errors import InputError, SingularMassError
 from ratiogan.games import Game
 from ratiogan.games import game as make_game
 from ratiogan.ratio import Geometry, lebesgue_rates
+from ratiogan.solvers import team
 from ratiogan.solvers.conditional import Conditional, with_shares_of
 from ratiogan.solvers.measure import measure, measure_rows
 from ratiogan.solvers.rows import DIVERGED, REACHED, UNDEFINED
@@ -91,6 +92,9 @@ def test_in_lebesgue_row_x_runs_with_alpha_p_of_x(game, zeros):
     for row, one in zip(rows_of(real), runs, strict=True):
         np.testing.assert_allclose(found.ratio[row], one.ratio, rtol=1e-10, atol=1e-12)
     assert found.n_steps == max(run.n_steps for run in runs)
+    paces = alpha * real.mass.sum(axis=1) / np.diff(real.grid.edges[0])
+    said = f"from {paces[rows_of(real)].min():.3g} to {paces.max():.3g} here."
+    assert found.notes == (f"In lebesgue row x runs with the step alpha p(x): {said}",)
     # The same step in joint terms: R - alpha P_0(p(x, y) u), projected in L2(dy) row by row.
     step = next(state for k, state in Conditional(
         real, gen, game, "lebesgue", alpha).iter_states(max_steps=1) if k == 1)  # fmt: skip
@@ -191,6 +195,7 @@ def test_games_and_geometries_that_are_not_compiled(geometry):
         assert found.status.value == max(run.status.value for run in runs)
 
 
+@pytest.mark.plain
 def test_a_naive_twin():
     """The non-saturating game in NumPy, nothing of the package."""
     real, gen = pair(6, 8)
@@ -223,7 +228,7 @@ def test_a_thousand_rows_of_a_thousand_cells():
     solver = Conditional(real, gen)
     found = solver.solve()
     assert found.status.value == "converged" and found.max_error < 1e-10
-    assert solver.team.threads >= min(2, solver.team.threads)
+    assert solver.team.threads == min(team._cores(), 1_024_000 // team.CELLS_PER_THREAD)
     assert found.ratio.tobytes() == rg.conditional(real, gen, threads=1).ratio.tobytes()
     assert found.seconds < 10  # a twentieth of a second per core where nobody else works
 
@@ -314,6 +319,7 @@ def test_a_marginal_match_is_no_conditional_match():
     assert "at worst (x = 0.969)" in found.finding
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_rows_of_the_trace_are_those_of_measure(geometry, own):

@@ -125,6 +125,8 @@ def conditional(
 class Conditional(GLGD):
     """The conditional game on one problem; the arguments are those of `conditional`.
 
+    Stepped by hand it has no end, but a row that has met `tol` stays where it is: with 0 none does.
+
     Attributes
     ----------
     x_difference : float
@@ -316,6 +318,7 @@ class Conditional(GLGD):
             finding=self._finding(found),
             certificate=certificate,
             warnings=(*self._warnings(), *found.warnings),
+            notes=(*found.notes, *self._notes()),
         )
 
     def _unfinished(self):
@@ -348,6 +351,12 @@ class Conditional(GLGD):
         """The x of a row, in words."""
         axis = self.real.grid.axes[0]
         return f"{x_name(axis)} = {x_text(self.x[row], axis)}"
+
+    def _notes(self):
+        steps = self.alpha * self.geometry.pace
+        if self.geometry.name == "lebesgue" and steps.max() > steps.min() * (1 + _ROUND_OFF):
+            slow, fast = significant(steps.min()), significant(steps.max())
+            yield f"In lebesgue row x runs with the step alpha p(x): from {slow} to {fast} here."
 
     def _warnings(self):
         if self.x_difference > _ROUND_OFF:

@@ -171,8 +171,6 @@ class RowSteps(Rule):
     team : Team
     ratio : array (M,)
         R where p_r > 0, row after row; `advance` keeps it up to date.
-    can_move : callable, optional
-        Whether a step is defined for a row whose smallest R this is.
 
     Attributes
     ----------
@@ -261,7 +259,8 @@ class RowSteps(Rule):
 
     def advance(self, ratio, n):
         """Take up to `n` steps in place on every row that still moves; returns how many."""
-        n = min(n, LONGEST_BLOCK, max(1, LARGEST_BLOCK // self.rows.size))
+        # What is not compiled takes a step at a time, so that Ctrl-C is answered.
+        n = min(n, LONGEST_BLOCK, max(1, LARGEST_BLOCK // self.rows.size)) if self.side else 1
         taken = np.zeros(len(self.codes), dtype=np.int64)
         while True:
             left = np.where(self.codes == ACTIVE, n - taken, 0)
