@@ -131,6 +131,6 @@ def arithmetic(threads):
 
     def work(rows):
         for row in arrays[rows]:
-            spin(row, 400)
+            spin(row, 2_000)
 
     return lambda: team.over_rows(work, len(arrays)) and None

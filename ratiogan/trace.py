@@ -136,6 +136,8 @@ class Layout:
         return re.split(r" {2,}", self.heading.format(place="generator is at", width=0).strip())
 
 
+_LEVEL = 11  # characters of a category in a table
+
 LAYOUTS = {
     "glgd": Layout(
         "  step   E[Phi]-min      JSD      max|R-1|   rms|R-1|    min R   cells in use",
@@ -143,8 +145,8 @@ LAYOUTS = {
         predictions=(36, 17),
     ),
     "conditional": Layout(
-        "  step   E[Phi]-min      JSD    JSD worst    at x     JSD of y    max|R-1|    min R",
-        "{:>6}   {:>10}   {:<9}{:<9}   {:>7}   {:<9}   {:>8}   {:>6}",
+        "  step   E[Phi]-min   JSD         JSD worst        at x   JSD of y    max|R-1|    min R",
+        "{:>6}   {:>10}   {:<9}   {:<9}{:>12}   {:<9}   {:>8}   {:>6}",
         predictions=(36, 17),
     ),
     "alternating": Layout(
@@ -240,7 +242,7 @@ def _conditional_cells(trace, grid):
             _excess(trace.cost[row]),
             scientific(trace.js[row], 3),
             scientific(trace.js_worst[row], 3),
-            x_text(trace.worst_x[row], grid.axes[0]),
+            x_text(trace.worst_x[row], grid.axes[0])[:_LEVEL],
             scientific(trace.js_marginal[row], 3),
             scientific(trace.max_error[row], 3),
             f"{trace.min_ratio[row]:.4f}",
