@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -647,6 +648,27 @@ def test_the_figure_can_be_read(style):
     ):
         figure = plots.figure(found, style=style, command=["ratiogan", "run", "conditional"])
         assert unreadable(figure) == []
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.html"])
+def test_animations_with_an_x_left_out(name, tmp_path):
+    real = rg.preset("fork", rg.Grid.regular((6, 12), (-1, -3), (1, 3)))
+    found = rg.conditional(real, "independent")
+    found.animate(tmp_path / name)
+    assert (tmp_path / name).stat().st_size > 1000
+    assert np.isnan(plots.conditional.conditional_rows(found, found.snapshots)[0][:3]).all()
+    plots.figure(found)
+
+
+def test_ctrl_c_keeps_what_was_done():
+    def press(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    found = rg.conditional(grid="64x64", alpha=1e-4, progress=press, record="log")
+    assert found.status.value == "interrupted"
+    assert 0 < found.n_steps == found.trace.step[-1] < 100_000
+    rows = (found.ratio * found.real.mass).sum(axis=1)
+    np.testing.assert_allclose(rows, found.real.mass.sum(axis=1), rtol=1e-12)
 
 
 def test_the_worst_x_is_marked():
