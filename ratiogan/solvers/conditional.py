@@ -15,7 +15,8 @@ from ratiogan import presets
 from ratiogan.distribution import restrict
 from ratiogan.errors import InputError, check_choice
 from ratiogan.ratio import Geometry
-from ratiogan.solution import Status
+from ratiogan.solution import Prediction, Status
+from ratiogan.solvers import outcome
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure, measure_rows
 from ratiogan.solvers.rows import REACHED, RowsGeometry, RowSteps
@@ -24,6 +25,7 @@ from ratiogan.trace import x_name, x_text
 
 _NO_SLOPE = 1e-12  # norm of a projected gradient that no longer moves anything
 _ROUND_OFF = 1e-12  # between two sums of the same masses
+_NOTHING = 1e-30  # a JSD that the round-off of the masses leaves
 _KEPT = ("kl", "js", "kl_worst", "js_worst", "worst_x", "js_marginal", "constraint_error")
 
 
@@ -312,6 +314,7 @@ class Conditional(GLGD):
             certificate=certificate,
             warnings=(*self._warnings(), *found.warnings),
             notes=(*found.notes, *self._notes()),
+            predictions=(*found.predictions, _convexity(found.trace)),
         )
 
     def _unfinished(self):
@@ -360,6 +363,13 @@ class Conditional(GLGD):
         if self.left_out:
             total = self.real.grid.shape[0]
             yield f"{self.left_out} of {total} x have p_r(x) = 0 and are left out."
+
+
+def _convexity(trace):
+    """The y-marginal is an average over x, and JSD is convex: it is the smaller of the two."""
+    holds = trace.js_marginal <= trace.js * (1 + _ROUND_OFF) + _NOTHING
+    measured = outcome.share_of(holds, trace)
+    return Prediction("JSD of y <= average JSD of p(y|x)", "yes", measured)
 
 
 def with_shares_of(real, gen, singular="error"):

@@ -189,7 +189,7 @@ def _descent_predictions(solver, trace):
         Prediction(
             f"E[Phi] never rises ({why})",
             "yes" if solver.alpha <= limit * (1 + 1e-12) else "not guaranteed",
-            _yes(falls, trace),
+            share_of(falls, trace),
         )
     ]
     bound = _global_bound(solver, trace)
@@ -197,7 +197,7 @@ def _descent_predictions(solver, trace):
         name, numerator = bound
         steps = trace.step[1:]
         below = cost[1:] <= numerator / (solver.alpha * steps) + slack
-        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", _yes(below, trace)))
+        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", share_of(below, trace)))
     return rows
 
 
@@ -248,7 +248,8 @@ def _compared(name, predicted, measured):
     return Prediction(name, predicted, measured, abs(measured - predicted), text=text)
 
 
-def _yes(holds, trace):
+def share_of(holds, trace):
+    """How often a statement held, in words: ``yes (38 of 38 steps)``."""
     total, kept = len(holds), int(np.count_nonzero(holds))
     if not total:
         return "no step taken"
