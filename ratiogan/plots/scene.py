@@ -53,7 +53,7 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
         ``title``, ``command``, ``version``, ``colours``, ``steps`` (one per state), ``panels``.
     """
     build = _several if hasattr(result, "runs") else _collapse
-    if build is _collapse and result.algorithm in (*("glgd", "wglgd", "wgan", "conditional"),):
+    if build is _collapse and result.algorithm in ("glgd", "wglgd", "wgan", "conditional"):
         build = _descent
     steps, panels = build(result, look, points, frames, cells)
     return {
