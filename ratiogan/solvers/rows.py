@@ -250,11 +250,10 @@ class RowSteps(Rule):
     def _rule(self, row):
         """The step rule of one row alone, on its own cells."""
         if row not in self._alone:
-            kind = FusedSteps if fits_one_pass(self.game, self.geometry, self.alpha) else None
+            fused = fits_one_pass(self.game, self.geometry, self.alpha)
+            kind = FusedSteps if fused else ConstantSteps
             alpha = self.alpha * self.geometry.pace[row]
-            self._alone[row] = (kind or ConstantSteps)(
-                self.game, self.geometry.row(row), alpha, self.tol, SOLO
-            )
+            self._alone[row] = kind(self.game, self.geometry.row(row), alpha, self.tol, SOLO)
         return self._alone[row]
 
     def advance(self, ratio, n):
