@@ -16,6 +16,10 @@ SECTIONS = {
     "one-core": ("benchmarks.step:one_core", "GLGD step, one core"),
     "all-cores": ("benchmarks.step:all_cores", "GLGD step, all cores"),
     "games": ("benchmarks.table:games", "games and geometries, one core, 1e4 cells"),
+    "conditional": (
+        "benchmarks.conditional:conditional",
+        "conditional step, 1,000 rows of 1,024 cells, one thread and two",
+    ),
     "divergences": ("benchmarks.divergences:divergences", "all divergences in one pass, one core"),
     "resampling": ("benchmarks.resampling:resampling", "bootstrap and permutations, one core"),
     "coverage": ("benchmarks.coverage:coverage", "coverage of the intervals of divergences"),

@@ -65,7 +65,7 @@ def block_of(size):
     """The longest block the solver runs between two looks at R."""
     from ratiogan.solvers import steps
 
-    return max(1, min(steps._LONGEST_BLOCK, steps._LARGEST_BLOCK // size))
+    return max(1, min(steps.LONGEST_BLOCK, steps.LARGEST_BLOCK // size))
 
 
 def repeated(function, times):

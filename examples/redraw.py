@@ -19,6 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 EXAMPLES = (
     "doctor_visits",
     "digits",
+    "conditional_tumours",
     "visits_generators",
     "digit_mixtures",
     "breast_cancer",

@@ -27,6 +27,7 @@ _PUBLIC = {
     "alternating": "solvers.alternating",
     "check": "twosample.check",
     "compare": "comparison",
+    "conditional": "solvers.conditional",
     "count": "twosample.counting",
     "density_ratio": "ratio",
     "diagnose": "twosample.diagnosis",

@@ -86,6 +86,20 @@ PRESETS = _table(
         },
     ),
     Entry(
+        "fork",
+        "x uniform on 0:1, y|x two Gaussians that part as x grows (2-D): the p_r of conditional",
+        {"spread": 1.2, "sd": 0.5, "n": 10000},
+        {
+            "spread": "the centres of y|x are -spread x and spread x",
+            "sd": "of each Gaussian",
+            "n": "rows drawn where a command needs samples",
+        },
+    ),
+    Entry(
+        "independent",
+        "p_r(x) p_r(y): the marginals of p_r without what ties y to x (only for --gen)",
+    ),
+    Entry(
         "near-real",
         "p_r times 1 + amount * a fixed wave of zero mean (only for --gen)",
         {"amount": 0.05, "waves": 3},
@@ -352,6 +366,24 @@ ALGORITHMS = _table(
         },
     ),
     Entry(
+        "conditional",
+        "glgd of p(y|x), one constraint E[R(.|x)] = 1 per x: R(y|x) -> 1 for every x",
+        {
+            "game": "non-saturating",
+            "geometry": "reference",
+            "alpha": "auto",
+            "tol": 1e-10,
+            "max_steps": 100_000,
+        },
+        {
+            "game": "the two players' losses",
+            "geometry": "inner product of gradient, projection and step",
+            "alpha": "the step size; in lebesgue row x runs with alpha p(x)",
+            "tol": "stop when max|R-1| is below, for every x",
+            "max_steps": "most steps",
+        },
+    ),
+    Entry(
         "alternating",
         "alternating minimization: collapses onto one point",
         {"game": "non-saturating", "ties": "random", "max_steps": 12},
@@ -468,9 +500,14 @@ ALGORITHMS = _table(
 # Which of the step rules and geometries an algorithm has.
 ALGORITHM_STEPS = {
     "glgd": ("constant", "armijo", "newton"),
+    "conditional": ("constant",),
     "wglgd": ("constant", "decay", "polyak"),
 }
-ALGORITHM_GEOMETRIES = {"glgd": tuple(GEOMETRIES), "wglgd": ("reference", "fisher")}
+ALGORITHM_GEOMETRIES = {
+    "glgd": tuple(GEOMETRIES),
+    "conditional": tuple(GEOMETRIES),
+    "wglgd": ("reference", "fisher"),
+}
 
 STATUSES = _table(
     Entry(

@@ -35,6 +35,7 @@ from ratiogan.errors import (
 )
 from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
+from ratiogan.solvers.conditional import conditional
 from ratiogan.solvers.glgd import glgd
 from ratiogan.solvers.training import training
 from ratiogan.solvers.training_batch import training_batch
@@ -54,6 +55,7 @@ from ratiogan.trace import step_word
 
 SOLVERS = {
     "glgd": glgd,
+    "conditional": conditional,
     "alternating": alternating,
     "wglgd": wglgd,
     "wgan": wgan,
@@ -394,7 +396,7 @@ def compare(
         and `alternating` if there are none. The parameters of a game stand beside those of the
         algorithm: ``glgd:game=least-squares,a=-1,b=1,c=0``.
     real, gen : str or Distribution, optional
-        The problem; the default problem if not given.
+        The problem; the default problem if not given (that of `conditional` where all runs are).
     grid, domain : optional
         The cells, as for `glgd`.
     sweep : str or dict, optional
@@ -424,7 +426,13 @@ def compare(
     """
     seed = check_integer("seed", seed, minimum=0)
     plan = expand(specs or ("glgd", "alternating"), sweep=sweep, **common)
-    real, gen = presets.problem(real, gen, grid=grid, domain=domain)
+    default_real, default_gen = presets.defaults(algorithm for _, algorithm, _ in plan)
+    real, gen = presets.problem(
+        default_real if real is None else real,
+        default_gen if gen is None else gen,
+        grid=grid,
+        domain=domain,
+    )
     every = {"real": real, "gen": gen, "rng": seed, "progress": progress or None}
     if all(algorithm == "training" for _, algorithm, _ in plan):
         runs = _train([options for *_, options in plan], **every, threads=common.get("threads"))

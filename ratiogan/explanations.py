@@ -195,6 +195,20 @@ _ALGORITHMS = (
     ),
     _entry(
         "algorithm",
+        "conditional",
+        "The conditional game: R(y|x) = p_g(y|x)/p_r(y|x) with one constraint E[R(.|x)] = 1 per x."
+        " GLGD takes it to 1 for every x.",
+        "Real and generated share p(x) and the discriminator sees (x, y), so f* = 1/(1+R(y|x)) and"
+        " the cost is the average of E[Phi(R(.|x))] over p(x): rows that do not feel each other,"
+        " each GLGD with the same alpha. In lebesgue the joint density p(x) p(y|x) gives row x the"
+        " step alpha p(x): a rare x learns slowly. The run ends with its slowest x.",
+        "ratiogan run conditional",
+        f'{SLIDES}, "Conditional Generative Adversarial Network"; Mirza and Osindero 2014',
+        aliases=("cgan", "conditional-gan", "c-gan"),
+        related=("marginal-match", "glgd", "fork", "independent"),
+    ),
+    _entry(
+        "algorithm",
         "wglgd",
         "Wasserstein GLGD: f <- the critic of W1, then R <- R + alpha P_0 f. A constant step ends"
         " in a cycle with mean W1 = (alpha/2) Var f.",
@@ -753,6 +767,27 @@ _PRESETS = (
     ),
     _entry(
         "preset",
+        "fork",
+        "x uniform on 0:1; y given x is half N(-spread x, sd^2), half N(spread x, sd^2): the p_r of"
+        " conditional.",
+        "At x = 0 there is one mode, at x = 1 there are two, so p(y|x) changes its shape with x"
+        " while its mean stays 0: no regression of y on x shows it.",
+        "ratiogan run conditional --real fork:spread=1",
+        HERE,
+        related=("conditional", "independent", "bimodal"),
+    ),
+    _entry(
+        "preset",
+        "independent",
+        "A generator with both marginals of p_r and nothing else of it: p_g(x, y) = p_r(x) p_r(y).",
+        "p_g(y) = p_r(y) exactly, so every test of y alone passes; KL(p_r||p_g) is then the mutual"
+        " information of x and y. x is the first axis, y all others.",
+        "ratiogan run conditional --gen independent",
+        HERE,
+        related=("marginal-match", "conditional", "near-real"),
+    ),
+    _entry(
+        "preset",
         "near-real",
         "p_r times 1 + amount * a fixed wave of zero mean: a start close to equilibrium (--gen"
         " only).",
@@ -910,6 +945,19 @@ _WORDS = (
         f'{SLIDES}, "Bayes Discriminator and the Likelihood Ratio"',
         aliases=("f*", "f", "bayes-discriminator", "discriminator"),
         related=("signal", "ratio"),
+    ),
+    _entry(
+        "word",
+        "marginal-match",
+        "p_g(y) = p_r(y) does not make p_g(y|x) = p_r(y|x): the y-marginal is an average over x.",
+        "JSD is convex: that of the y-marginals is at most the average over p(x) of that of p(y|x),"
+        " and can be 0 while the average is not. A generator that ignores x and draws from p_r(y)"
+        " is the extreme case; its average KL(p_r(.|x)||p_g(.|x)) is the mutual information of x"
+        " and y.",
+        "ratiogan run conditional",
+        f'{SLIDES}, "Conditional Generative Adversarial Network"; Cover and Thomas, chapter 2',
+        aliases=("marginal", "marginals", "conditional-match", "mutual-information"),
+        related=("conditional", "independent", "jsd"),
     ),
     _entry(
         "word",

@@ -25,6 +25,7 @@ from ratiogan.grid import Grid, broadcast_words, check_domain, outward
 from ratiogan.spec import Spec, parse, resolve
 
 DEFAULT_REAL, DEFAULT_GEN = "bimodal", "normal"
+JOINT_REAL, JOINT_GEN = "fork", "independent"  # where y is conditioned on x
 THINNED = 0.3  # share that a thinned mode keeps
 
 _BLOCK = 1 << 16
@@ -37,9 +38,10 @@ _EXAMPLES = {1: "normal", 2: "ring8:drop=4"}
 class Family:
     """What a preset can do; `options` is the dict of its parameters.
 
-    `domain(options)` gives (low, high), the same for every column; `masses(grid, options)` the
-    cell masses and the mass outside; `sample(options, n, rng)` an array (n, columns);
-    `match(options, unset, values, weights)` parameters with the moments of the values.
+    `domain(options)` gives (low, high), the same for every column, or one such pair per column;
+    `masses(grid, options)` the cell masses and the mass outside; `sample(options, n, rng)` an array
+    (n, columns); `match(options, unset, values, weights)` parameters with the moments of the
+    values. `names` are those of the columns, where they have some.
     """
 
     domain: Callable
@@ -48,6 +50,7 @@ class Family:
     match: Callable | None = None
     columns: int = 1
     is_counting: bool = False
+    names: tuple = ()
 
 
 def preset(name, grid=None, **parameters):
@@ -164,14 +167,27 @@ def problem(real=None, gen=None, grid=None, domain=None):
     return real, gen
 
 
+def defaults(algorithms=()):
+    """The names of the default problem: of y given x where all `algorithms` are conditional.
+
+    Examples
+    --------
+    >>> defaults(["glgd"]), defaults(["conditional"])
+    (('bimodal', 'normal'), ('fork', 'independent'))
+    """
+    joint = set(algorithms) == {"conditional"}
+    return (JOINT_REAL, JOINT_GEN) if joint else (DEFAULT_REAL, DEFAULT_GEN)
+
+
 def generator(name, real):
     """The preset `name` on the grid of `real`, in the role of the generator.
 
-    Here ``near-real`` is known, and ``disjoint`` takes the right piece unless told.
+    Here ``near-real`` and ``independent`` are known, and ``disjoint`` takes the right piece unless
+    told.
     """
     spec = resolved(name)
-    if spec.name == "near-real":
-        return _near_real(real, spec)
+    if spec.name in RELATIVE:
+        return RELATIVE[spec.name](real, spec)
     if spec.name == "disjoint" and "side" not in _given(name).options:
         spec = resolved(name, side="right")
     return preset(spec, real.grid)
@@ -249,10 +265,11 @@ def default_grid(name, grid=None, domain=None):
     spec = resolved(name)
     family = _family(spec)
     words = broadcast_words("auto" if grid is None else grid, family.columns)
-    own = family.domain(spec.options)
+    own = np.broadcast_to(family.domain(spec.options), (family.columns, 2)).tolist()
     grids = []
-    for word, ends in zip(words, check_domain(domain, family.columns), strict=True):
-        low, high = own if ends is None else ends
+    ends_of = zip(words, check_domain(domain, family.columns), own, strict=True)
+    for word, ends, (own_low, own_high) in ends_of:
+        low, high = (own_low, own_high) if ends is None else ends
         if word == "categories":
             raise InputError(
                 f"{spec.name} has no categories.", argument="grid", fix="Write a number of cells."
@@ -263,11 +280,14 @@ def default_grid(name, grid=None, domain=None):
         if family.is_counting and ends is None:
             low, high = low - 0.5, high + 0.5
         grids.append(Grid.regular(_CELLS[family.columns] if word == "auto" else word, low, high))
-    return Grid.product(*grids)
+    product = Grid.product(*grids)
+    if not family.names:
+        return product
+    return Grid(product.edges, family.names, [axis.kind for axis in product.axes])
 
 
 def columns(name):
-    """Number of columns of a preset; None for ``near-real``, which has those of the reference."""
+    """Number of columns of a preset; None for one that has those of the reference."""
     spec = resolved(name)
     return FAMILIES[spec.name].columns if spec.name in FAMILIES else None
 
@@ -355,6 +375,21 @@ def _near_real(real, spec):
     return Distribution(real.grid, wave, label=label(spec), kind="preset", outside=real.outside)
 
 
+def _independent(real, spec):
+    """p_r(x) p_r(y), x the first axis and y all others: both marginals are exact."""
+    if real.grid.ndim < 2:
+        raise InputError(
+            f"independent has the marginals of x and y, and p_r has {_columns(1)}.",
+            argument="gen",
+            fix="Pass a real with two, for example fork.",
+        )
+    rows = real.mass.reshape(real.grid.shape[0], -1)
+    mass = np.outer(rows.sum(axis=1), rows.sum(axis=0)).reshape(real.grid.shape)
+    mass /= mass.sum()
+    mass.flags.writeable = False
+    return Distribution(real.grid, mass, label=label(spec), kind="preset", outside=real.outside)
+
+
 def _columns(count):
     return f"{count} column{'' if count == 1 else 's'}"
 
@@ -405,19 +440,20 @@ def _add_gaussian(axis, mean, sd, share, mass):
     A cell of width h at z, in units of sd, holds phi(z) h (1 + He2(z) h^2/24 + He4(z) h^4/1920 +
     He6(z) h^6/322560 + ...). Where h <= 0.05 and h |z| <= 0.1 the series stops there to 1e-16:
     faster than two error functions and, for narrow cells, free of their cancellation. Elsewhere
-    the mass is a difference of the tail areas on the cell's own side of the mean.
+    the mass is a difference of the tail areas on the cell's own side of the mean. With a column of
+    means (K, 1), and of shares, `mass` has a row for each.
     """
     for start in range(0, axis.size, _BLOCK):
         edges = axis.edges[start : start + _BLOCK + 1]
-        out = mass[start : start + _BLOCK]
+        out = mass[..., start : start + _BLOCK]
         z = edges[:-1] + edges[1:]
         z *= 0.5
-        z -= mean
+        z = z - mean
         z /= sd
         h = (np.diff(edges) if axis.width is None else axis.width) / sd
         square, h2 = z * z, h * h
         narrow = (square * h2 <= 0.01) & (h <= 0.05)
-        wide = np.flatnonzero(~narrow & (np.abs(z) <= 39 + h))
+        wide = ~narrow & (np.abs(z) <= 39 + h)
         series = ((square - 15) * square + 45) * square - 15
         series *= h2 / 322560
         series += ((square - 6) * square + 3) / 1920
@@ -431,10 +467,9 @@ def _add_gaussian(axis, mean, sd, share, mass):
         if not narrow.all():
             series[~narrow] = 0.0
             ends = (edges - mean) / (sd * math.sqrt(2))
-            series[wide] = [
-                share * _gaussian_cell(low, high)
-                for low, high in zip(ends[wide].tolist(), ends[wide + 1].tolist(), strict=True)
-            ]
+            lows, highs = ends[..., :-1][wide].tolist(), ends[..., 1:][wide].tolist()
+            areas = [_gaussian_cell(low, high) for low, high in zip(lows, highs, strict=True)]
+            series[wide] = np.broadcast_to(share, series.shape)[wide] * areas
         out += series
 
 
@@ -760,6 +795,46 @@ def _pieces(o):
     return ((-far, -near) if side == "left" else (near, far)), (-far, far)
 
 
+def _fork_parameters(o):
+    return check_number("spread", o["spread"]), check_positive("sd", o["sd"])
+
+
+def _fork_domain(o):
+    spread, sd = _fork_parameters(o)
+    reach = abs(spread) + 2.4 * sd
+    return (0.0, 1.0), (-reach, reach)
+
+
+def _fork_masses(grid, o):
+    """The masses of y|x are exact for every x; over a cell of x Gauss-Legendre takes their mean."""
+    spread, sd = _fork_parameters(o)
+    along, across = grid.axes
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    mass, inside = np.zeros(grid.shape), 0.0
+    edges = np.clip(along.edges, 0.0, 1.0)
+    for row, low, high in zip(mass, edges[:-1], edges[1:], strict=True):
+        if low == high:
+            continue
+        x = 0.5 * (low + high + nodes * (high - low))
+        centres = spread * np.concatenate([-x, x])[:, np.newaxis]
+        shares = 0.25 * (high - low) * np.concatenate([weights, weights])[:, np.newaxis]
+        parts = np.zeros((shares.size, across.size))
+        _add_gaussian(across, centres, sd, shares, parts)
+        row += parts.sum(axis=0)
+        inside += sum(
+            share * (1.0 - _gaussian_outside(across, centre, sd))
+            for centre, share in zip(centres.ravel().tolist(), shares.ravel().tolist(), strict=True)
+        )
+    return mass, max(0.0, 1.0 - inside)
+
+
+def _fork_sample(o, n, rng):
+    spread, sd = _fork_parameters(o)
+    x = rng.uniform(size=n)
+    y = rng.normal(spread * x * rng.choice((-1.0, 1.0), size=n), sd)
+    return np.column_stack([x, y])
+
+
 FAMILIES = {
     "normal": Family(_normal_domain, _normal_masses, _normal_sample, _normal_match),
     "uniform": Family(
@@ -791,9 +866,13 @@ FAMILIES = {
     "bimodal": Family(_bimodal_domain, _bimodal_masses, _bimodal_sample, _bimodal_match),
     "ring8": _modes_family(_ring_modes),
     "grid25": _modes_family(_square_modes),
+    "fork": Family(_fork_domain, _fork_masses, _fork_sample, columns=2, names=("x", "y")),
     "disjoint": Family(
         lambda o: _pieces(o)[1],
         lambda grid, o: _interval(grid, *_pieces(o)[0]),
         lambda o, n, rng: rng.uniform(*_pieces(o)[0], size=n),
     ),
 }
+
+# Generators that take their shape from the reference.
+RELATIVE = {"near-real": _near_real, "independent": _independent}

@@ -136,10 +136,17 @@ class Layout:
         return re.split(r" {2,}", self.heading.format(place="generator is at", width=0).strip())
 
 
+_LEVEL = 11  # characters of a category in a table
+
 LAYOUTS = {
     "glgd": Layout(
         "  step   E[Phi]-min      JSD      max|R-1|   rms|R-1|    min R   cells in use",
         "{:>6}   {:>10}   {:<9}   {:>8}   {:>8}   {:>6} {:>10}",
+        predictions=(36, 17),
+    ),
+    "conditional": Layout(
+        "  step   E[Phi]-min   JSD         JSD worst        at x   JSD of y    max|R-1|    min R",
+        "{:>6}   {:>10}   {:<9}   {:<9}{:>12}   {:<9}   {:>8}   {:>6}",
         predictions=(36, 17),
     ),
     "alternating": Layout(
@@ -199,6 +206,8 @@ def trace_cells(algorithm, trace, grid):
         return _clipped_cells(trace)
     if algorithm == "training":
         return _training_cells(trace)
+    if algorithm == "conditional":
+        return _conditional_cells(trace, grid)
     return _transport_cells(trace) if algorithm == "wglgd" else _descent_cells(trace)
 
 
@@ -242,6 +251,40 @@ def _descent_cells(trace):
             strict=True,
         )
     ]
+
+
+def _conditional_cells(trace, grid):
+    """Rows of text in the order of the headings."""
+    return [
+        (
+            str(trace.step[row]),
+            _excess(trace.cost[row]),
+            scientific(trace.js[row], 3),
+            scientific(trace.js_worst[row], 3),
+            x_text(trace.worst_x[row], grid.axes[0])[:_LEVEL],
+            scientific(trace.js_marginal[row], 3),
+            scientific(trace.max_error[row], 3),
+            f"{trace.min_ratio[row]:.4f}",
+        )
+        for row in range(len(trace))
+    ]
+
+
+def x_name(axis):
+    """What x is called: by its name, if somebody gave it one."""
+    return "x" if axis.name in ("", "y0") else axis.name
+
+
+def x_text(x, axis):
+    """A place on one axis: three figures, a whole number or a level.
+
+    Examples
+    --------
+    >>> from ratiogan.grid import Grid
+    >>> x_text(0.123456, Grid.regular(4, 0, 1).axes[0])
+    '0.123'
+    """
+    return _place(x, axis, 0) if axis.is_counting else f"{x:.3g}"
 
 
 def _transport_cells(trace):

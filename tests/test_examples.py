@@ -96,6 +96,48 @@ def test_digits(tmp_path):
     )
 
 
+def test_conditional_tumours(tmp_path):
+    pytest.importorskip("sklearn", reason="needs the extra `examples`")
+    stats = pytest.importorskip("scipy.stats")
+    said, quoted, report = run_both("conditional_tumours", tmp_path)
+    assert said == pytest.approx(quoted, rel=0.04)
+    real, gen = read(tmp_path, "tumours", "shuffled")
+    rows, marginal, average, worst, radius, before, after, place, mean, other, steps, error = said
+    assert rows == len(real)
+    assert np.array_equal(np.sort(real, axis=0), np.sort(gen, axis=0))
+    correlations = [np.corrcoef(side.T)[0, 1] for side in (real, gen)]
+    assert [before, after] == pytest.approx(correlations, abs=0.006)
+    # The kernel estimate of SciPy, at the centres of the same cells.
+    x, y = (
+        low + (high - low) * (np.arange(48) + 0.5) / 48 for low, high in ((5, 29), (-0.04, 0.24))
+    )
+    points = np.array(np.meshgrid(x, y, indexing="ij")).reshape(2, -1)
+    p, q = (product_kde(side, points, stats).reshape(48, 48) for side in (real, gen))
+    shares = p.sum(axis=1) / p.sum()
+    p, q = (side / side.sum(axis=1, keepdims=True) for side in (p, q))
+    rows = np.array([jsd_of(*pair) for pair in zip(p, q, strict=True)])
+    assert [average, worst] == pytest.approx([shares @ rows, rows.max()], rel=0.03, abs=0.006)
+    assert radius == pytest.approx(x[rows.argmax()], abs=0.6)
+    assert marginal == pytest.approx(jsd_of(shares @ p, shares @ q), rel=0.5)
+    assert marginal < 1e-4 * average < average < worst < np.log(2)
+    at = np.argmin(abs(x - place))
+    assert [mean, other] == pytest.approx([p[at] @ y, q[at] @ y], abs=0.001)
+    assert report["n_steps"] == steps and report["status"]["code"] == "converged"
+    assert report["trace"]["max_error"][-1] == pytest.approx(error, rel=0.1)
+    start = [report["trace"][name][0] for name in ("js_marginal", "js", "js_worst")]
+    assert start == pytest.approx([marginal, average, worst], rel=0.3, abs=0.006)
+
+
+def product_kde(rows, points, stats):
+    """A product of Gaussian kernels of Scott's width, written with one matrix product."""
+    widths = rows.std(axis=0, ddof=1) * len(rows) ** (-1 / 6)
+    parts = [
+        stats.norm.pdf((at[:, None] - column) / width)
+        for at, column, width in zip(points, rows.T, widths, strict=True)
+    ]
+    return (parts[0] * parts[1]).sum(axis=1)
+
+
 def jsd_of(real, gen):
     distance = pytest.importorskip("scipy.spatial.distance")
     return distance.jensenshannon(real / real.sum(), gen / gen.sum()) ** 2

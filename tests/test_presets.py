@@ -82,7 +82,7 @@ def test_default_problem_imports_neither_scipys_parts_nor_matplotlib():
 
 
 def test_the_table_is_that_of_the_catalogue():
-    assert set(presets.FAMILIES) | {"near-real"} == set(PRESETS)
+    assert set(presets.FAMILIES) | set(presets.RELATIVE) == set(PRESETS)
 
 
 @pytest.mark.parametrize("text", LAWS)

@@ -27,6 +27,15 @@ COMMAND_LINES = {
         ["run", "glgd", "--real", "ring8", "--gen", "ring8:thin=7", "--grid", "16x16", "--no-save"],
         0,
     ),
+    "run conditional": (["run", "conditional", "--grid", "8x16", "--no-save"], 0),
+    "run conditional 1-D": (
+        ["run", "conditional", "--real", "normal", "--gen", "normal", *SMALL],
+        2,
+    ),
+    "compare conditional": (
+        ["compare", "conditional", "conditional:geometry=fisher", "--grid", "8x16", "--no-save"],
+        0,
+    ),
     "run alternating": (["run", "alternating", *SMALL], 0),
     "run wglgd": (["run", "wglgd", "--max-steps", "100", *SMALL], 0),
     "run wglgd 2-D": (["run", "wglgd", *PLANE, "--max-steps", "10", "--no-save"], 0),

@@ -8,11 +8,12 @@ from ratiogan.cli.options import ALGORITHM_TYPE, PROBLEM, RESULTS
 from ratiogan.cli.output import Report, drawing, progress_of, write
 from ratiogan.cli.saving import Results, forget_comparison
 from ratiogan.errors import InputError
-from ratiogan.spec import is_own_code
+from ratiogan.spec import is_own_code, parse
 
 # algorithm: (module:function, heading of --help, what it does)
 ALGORITHMS = {
     "glgd": ("ratiogan.cli.run:glgd", "Algorithms", "converges to R = p_g/p_r = 1"),
+    "conditional": ("ratiogan.cli.run:conditional", "Algorithms", "glgd of p(y|x), for every x"),
     "alternating": ("ratiogan.cli.run:alternating", "Algorithms", "collapses onto one point"),
     "wglgd": ("ratiogan.cli.run:wglgd", "Algorithms", "descends Wasserstein-1, and cycles"),
     "wgan": ("ratiogan.cli.run:wgan", "Algorithms", "WGAN as printed, beside the exact critic"),
@@ -56,14 +57,34 @@ run = LazyGroup(
     ),
 )
 def glgd(job, **options):
-    results = Results("glgd", options)
-    problem = _read_problem(options)
+    return _descend(job, "glgd", options)
+
+
+@command(
+    "conditional",
+    sentence="GLGD of p(y|x), one constraint per x: a match of the y-marginals is not enough.",
+    example="ratiogan run conditional --grid 64x128",
+    options=(
+        *PROBLEM,
+        *("game", "geometry", "alpha", "tol", "max-steps"),
+        *RESULTS,
+        *("animate", "html"),
+    ),
+)
+def conditional(job, **options):
+    return _descend(job, "conditional", options)
+
+
+def _descend(job, name, options):
+    """GLGD, of p(y) or of p(y|x)."""
+    results = Results(name, options)
+    problem = _read_problem(options, [name])
     import ratiogan
 
     tol = options["tol"]
     # With tol 0 there is no error to head for: the steps themselves are counted.
-    with progress_of(job, "glgd", 1e-10 if tol is None else tol or None) as progress:
-        solution = ratiogan.glgd(
+    with progress_of(job, name, 1e-10 if tol is None else tol or None) as progress:
+        solution = getattr(ratiogan, name)(
             real=problem.real,
             gen=problem.gen,
             threads=job.threads,
@@ -180,7 +201,7 @@ def training(job, **options):
 def compare(job, specs, **options):
     results = Results("compare", options)
     sweep = _sweep(options.pop("sweep"))
-    problem = _read_problem(options)
+    problem = _read_problem(options, [parse(spec).name for spec in specs])
     import ratiogan
 
     with progress_of(job, "compare", 1e-10) as progress:
@@ -209,11 +230,14 @@ def _given(options):
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _read_problem(options):
+def _read_problem(options, algorithms=()):
     """Take the problem's options out of `options` and read both sources."""
+    from ratiogan import presets
     from ratiogan.sources import read_problem
 
     chosen = {name: options.pop(name) for name in PROBLEM}
+    for role, default in zip(("real", "gen"), presets.defaults(algorithms), strict=True):
+        chosen[role] = default if chosen[role] is None else chosen[role]
     return read_problem(stdin_format=chosen.pop("format"), **_given(chosen))
 
 

@@ -13,6 +13,7 @@ from ratiogan.plots.collapse import (
     plot_response,
     plot_target,
 )
+from ratiogan.plots.conditional import conditional_figure, plot_conditionals
 from ratiogan.plots.critic_maps import (
     critic_map_figure,
     plot_bounds,
@@ -98,6 +99,7 @@ __all__ = [
     "plot_bounds",
     "plot_cells_in_use",
     "plot_clipping_error",
+    "plot_conditionals",
     "plot_conjugates",
     "plot_convergence",
     "plot_cost",
@@ -197,6 +199,8 @@ def figure(result, style="slide", command=None):
         draw = wgan_figure
     elif result.algorithm == "training":
         draw = training_figure
+    elif result.algorithm == "conditional":
+        draw = conditional_figure
     elif result.algorithm == "glgd":
         draw = descent_map_figure if on_plane(result) else descent_figure
     else:

@@ -10,7 +10,9 @@ from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.ticker import MaxNLocator
 
+from ratiogan.grid import Grid
 from ratiogan.plots.collapse import NEXT, contrast_of, places
+from ratiogan.plots.conditional import conditional_rows, with_letters
 from ratiogan.plots.descent import (
     ERRORS,
     error_limits,
@@ -296,9 +298,11 @@ def _descent(solution, look, points, frames, cells):
                 True,
                 fields,
             ),
-            {"wglgd": _cost_panel, "training": _jsd_panel}.get(solution.algorithm, _convergence)(
-                solution, look, steps
-            ),
+            {
+                "wglgd": lambda: _cost_panel(solution, look, steps),
+                "training": lambda: _jsd_panel(solution, look, steps),
+                "conditional": lambda: _conditionals(solution, look, points, ratios),
+            }.get(solution.algorithm, lambda: _convergence(solution, look, steps, "d"))(),
         ]
     coarse = Coarse(grid, points)
     kind, edges = grid.axes[0].kind, coarse.edges[0]
@@ -335,6 +339,27 @@ def _descent(solution, look, points, frames, cells):
         answer,
         _convergence(solution, look, steps, "d"),
     ]
+
+
+def _conditionals(solution, look, points, ratios):
+    """The JSD of p(y|x) of every state; where x has many cells, its mean over drawn ones."""
+    grid = with_letters(solution.real.grid)
+    coarse = Coarse(Grid([grid.edges[0]], [grid.axes[0].name]), points)
+    shares = solution.real.mass.reshape(grid.shape[0], -1).sum(axis=1)
+    rows = [
+        coarse.ratio(shares, shares * np.nan_to_num(row))
+        for row in conditional_rows(solution, ratios)
+    ]
+    top = max(1.15 * float(np.nanmax(rows, initial=0.0)), 1e-12)
+    shown = panel("(d) JSD of p(y|x), nats", place_axis(grid, coarse), axis("", 0.0, top))
+    kind = grid.axes[0].kind
+    x, first = coarse.outline(kind, rows[0])
+    colour = look.colour("gen")
+    shown["series"] = [
+        line("step 0", x, first, colour=look.fade(colour, 0), dash=DASH, width=0.8),
+        line("JSD", x, frames=[coarse.outline(kind, row)[1] for row in rows], colour=colour),
+    ]
+    return shown
 
 
 def _critic_panel(solution, look, coarse, ratios, across):

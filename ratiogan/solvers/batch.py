@@ -10,8 +10,9 @@ import numpy as np
 from ratiogan.solvers import loop
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.marches import drive, march_of, rows_of
-from ratiogan.solvers.steps import FusedSteps, run_rows
-from ratiogan.solvers.team import Team, chunk_count
+from ratiogan.solvers.rows import SideBySide
+from ratiogan.solvers.steps import FusedSteps
+from ratiogan.solvers.team import Team
 
 
 def glgd_batch(
@@ -97,50 +98,30 @@ def _alone(solver):
     return lambda wanted: {row: solver.advance(steps) for row, steps in wanted.items()}
 
 
-class _Side:
-    """Rows of one length, side by side in arrays (B, N)."""
+class _Side(SideBySide):
+    """Runs whose R have one length, side by side; each keeps its own rule."""
 
     def __init__(self, solvers, threads):
-        self.solvers = solvers
         self.rules = [solver.rule for solver in solvers]
-        self.ratio = np.stack([solver.ratio for solver in solvers])
-        self.before = np.empty_like(self.ratio)
-        for solver, row in zip(solvers, self.ratio, strict=True):
+        ratio = np.stack([solver.ratio for solver in solvers])
+        for solver, row in zip(solvers, ratio, strict=True):
             solver.ratio = row
-        self.masses = _shared([rule.geometry.masses for rule in self.rules])
-        self.along = _shared([rule.along for rule in self.rules])
-        neutral = 1.0 if self.rules[0].geometry.name == "fisher" else 0.0
-        self.scalars = np.array([[rule.alpha, neutral, rule.total] for rule in self.rules])
-        self.limits = np.array([[rule.lowest, rule.stop_below] for rule in self.rules])
-        self.parts = np.empty((len(solvers), chunk_count(self.ratio.shape[1])))
-        self.found = np.empty((len(solvers), 3), dtype=np.int64)
-        self.team = Team(threads, self.ratio.size)
+        super().__init__(
+            self.rules[0],
+            ratio,
+            _shared([rule.geometry.masses for rule in self.rules]),
+            _shared([rule.along for rule in self.rules]),
+            np.array([[rule.alpha, rule.total] for rule in self.rules]),
+            np.array([[rule.lowest, rule.stop_below] for rule in self.rules]),
+            Team(threads, ratio.size),
+        )
 
     def advance(self, wanted):
         """Blocks of steps for the rows in `wanted`; the steps that stand, by row."""
-        steps = np.full(len(self.rules), -1)
+        steps = np.zeros(len(self.rules), dtype=np.int64)
         for row, most in wanted.items():
             steps[row] = self.rules[row].planned(self.ratio.shape[1], most)
-            np.copyto(self.before[row], self.ratio[row])
-
-        def work(rows):
-            def part(array):
-                return array if len(array) == 1 else array[rows]
-
-            run_rows(
-                self.rules[0],
-                self.ratio[rows],
-                part(self.masses),
-                part(self.along),
-                self.scalars[rows],
-                steps[rows],
-                True,
-                self.limits[rows],
-                self.parts[rows],
-                self.found[rows],
-            )
-
-        self.team.over_rows(work, len(self.rules))
+        self.run(steps)
         return {
             row: self.rules[row].concluded(
                 self.ratio[row], self.before[row], int(steps[row]), *map(int, self.found[row])

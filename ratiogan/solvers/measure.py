@@ -58,44 +58,99 @@ def measure(game, geometry, ratio, team=SOLO):
     if game.kernel is None:
         sums, extremes = _plain_sums(game, geometry.name, ratio, w, p)
     else:
-        compiled = _kernel(game.kernel[0], game.discriminator_kernel[0])
-        weighing = _WEIGHING[geometry.name]
-        parameters = (*game.kernel[1:], *game.discriminator_kernel[1:], game.signal_at_one)
-        parts = np.empty((chunk_count(ratio.size), len(_SUMS)))
-        bits = np.empty((parts.shape[0], 3), dtype=np.int64)
+        parts, bits = _allocate(chunk_count(ratio.size))
+        compiled = _compiled(game, geometry.name)
 
         def work(chunks, cells):
-            compiled(
-                ratio[cells], w[cells], p[cells], weighing, parameters, parts[chunks], bits[chunks]
-            )
+            compiled(ratio[cells], w[cells], p[cells], CHUNK, parts[chunks], bits[chunks])
 
         team.over_chunks(work, ratio.size)
         sums, extremes = _in_order(parts, bits)
     total = dict(zip(_SUMS, (float(x) for x in sums), strict=True))
-    low, high, largest = extremes
+    return _named(geometry.name, total, *map(float, extremes), math)
+
+
+def measure_rows(game, name, ratio, masses, density, team=SOLO):
+    """As `measure`, for every row of R on its own.
+
+    Parameters
+    ----------
+    game : Game
+    name : str
+        The geometry.
+    ratio, masses, density : array (B, N)
+        R, w and, for `lebesgue`, p_r, row by row. The weights of a row add up to 1; cells of
+        weight 0 add nothing.
+    team : Team
+
+    Returns
+    -------
+    dict of str to array (B,)
+        The keys of `measure`, and ``entropy``, sum q log q over the masses q = w R.
+    """
+    if game.kernel is None:
+        rows = zip(ratio, masses, density, strict=True)
+        found = [_plain_sums(game, name, *row) for row in rows]
+        parts = np.array([sums for sums, _ in found])
+        low, high, largest = np.array([extremes for _, extremes in found]).T
+    else:
+        parts, bits = _allocate(len(ratio))
+        compiled = _compiled(game, name)
+        width = ratio.shape[1]
+
+        def work(rows):
+            flat = (array[rows].reshape(-1) for array in (ratio, masses, density))
+            compiled(*flat, width, parts[rows], bits[rows])
+
+        team.over_rows(work, len(ratio))
+        low, high, largest = bits.view(np.float64).T
+    total = dict(zip(_SUMS, parts.T, strict=True))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        return {**_named(name, total, low, high, largest, np), "entropy": total["entropy"]}
+
+
+def _allocate(parts):
+    return np.empty((parts, len(_SUMS))), np.empty((parts, 3), dtype=np.int64)
+
+
+def _compiled(game, name):
+    """``f(ratio, masses, density, width, sums, bits)``: the sums of every `width` cells."""
+    kernel = _kernel(game.kernel[0], game.discriminator_kernel[0])
+    weighing = _WEIGHING[name]
+    parameters = (*game.kernel[1:], *game.discriminator_kernel[1:], game.signal_at_one)
+
+    def sums(ratio, masses, density, width, parts, bits):
+        kernel(ratio, masses, density, width, weighing, parameters, parts, bits)
+
+    return sums
+
+
+def _named(geometry, total, low, high, largest, of):
+    """The row of the trace from its sums; `of` is math for one row, NumPy for arrays of them."""
     return {
         "cost": total["cost"],
         "g": total["g"],
         "d": total["d"],
         "kl": total["kl"],
         "js": 0.5 * total["js2"],
-        "max_error": float(largest),
-        "rms_error": math.sqrt(total["squares"]),
-        "min_ratio": float(low),
-        "max_ratio": float(high),
+        "max_error": largest,
+        "rms_error": of.sqrt(total["squares"]),
+        "min_ratio": low,
+        "max_ratio": high,
         "mean_ratio": 1.0 + total["mean_d"],
-        "effective_support": math.exp(-total["entropy"]),
-        "grad_norm": _gradient_norm(geometry.name, total),
+        "effective_support": of.exp(-total["entropy"]),
+        "grad_norm": _gradient_norm(geometry, total, of),
         "gap_bound": total["mean_ra"] - (1.0 + total["mean_d"]) * total["mean_a"],
     }
 
 
-def _gradient_norm(geometry, total):
+def _gradient_norm(geometry, total, of):
     # a = u - u(1), so that near R = 1 nothing large is subtracted.
     weight, weight_a, weight_aa = total["weight"], total["weight_a"], total["weight_aa"]
     mean = total["mean_ra"] if geometry == "logits" else weight_a / weight
     square = weight_aa - 2.0 * mean * weight_a + mean * mean * weight
-    return math.sqrt(max(square, 0.0)) if square == square else square
+    # The larger of it and 0, NaN where it is NaN.
+    return of.sqrt(0.5 * (square + abs(square)))
 
 
 def _plain_sums(game, geometry, r, w, p):
@@ -132,21 +187,21 @@ def _plain_sums(game, geometry, r, w, p):
 
 @cache
 def _kernel(code, disc_code):
-    """The sums of every chunk, compiled for one pair of codes.
+    """The sums of every chunk of `width` cells, compiled for one pair of codes.
 
     It closes over whole numbers only: a kernel that closes over another one would be compiled
     anew in every process.
     """
 
     @kernel
-    def chunk_sums(ratio, masses, density, weighing, parameters, sums, bits):
+    def chunk_sums(ratio, masses, density, width, weighing, parameters, sums, bits):
         wide_vectors()
         a, b, c, da, db, u_one = parameters
         one, of_p, of_r, of_rr = weighing
         for k in range(sums.shape[0]):
-            ratios = ratio[k * CHUNK : (k + 1) * CHUNK]
-            weights = masses[k * CHUNK : (k + 1) * CHUNK]
-            densities = density[k * CHUNK : (k + 1) * CHUNK]
+            ratios = ratio[k * width : (k + 1) * width]
+            weights = masses[k * width : (k + 1) * width]
+            densities = density[k * width : (k + 1) * width]
             cost = g = d_cost = kl = js2 = squares = mean_d = entropy = 0.0
             mean_ra = mean_a = weight_1 = weight_a = weight_aa = 0.0
             low = np.int64(_LARGEST_BITS)

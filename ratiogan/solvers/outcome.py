@@ -18,8 +18,8 @@ def verdict(solver, run, trace):
     error, n = trace.max_error[-1], run.n_steps
     if run.reason == "converged":
         text = (
-            f"CONVERGED in {n} step{'' if n == 1 else 's'}: max|R-1| = {error:.1e}, "
-            f"below tol {solver.tol:.0e}."
+            f"CONVERGED in {n} step{'' if n == 1 else 's'}{solver.everywhere}: "
+            f"max|R-1| = {error:.1e}, below tol {solver.tol:.0e}."
         )
         return Status.CONVERGED, True, text
     if run.reason == "interrupted":
@@ -122,20 +122,19 @@ def _predicted_failure(solver, run, trace):
 
 def _remaining_text(solver, trace):
     """What to expect of more steps, and what would help."""
-    rate = _measured_rate(trace.step, trace.rms_error, slice(-min(len(trace), 20), None))
+    rate = _measured_rate(trace.step, trace[solver.rated], slice(-min(len(trace), 20), None))
     error, most = trace.max_error[-1], float(trace.max_ratio[0])
     if solver.geometry.is_linear and solver.step_rule == "constant" and most > _FAR:
         return (
             f"R starts at {most:.1e} where p_r has almost no mass, and a step takes off about "
-            "alpha log R: use --geometry fisher or --step newton, or leave those tails out with "
-            "--domain."
+            f"alpha log R: use {' or '.join(solver.cures)}, or leave those tails out with --domain."
         )
     newton = solver.step_rule == "newton"
     if not 0 < rate < 1 - 1e-9 or not error > solver.tol > 0:
-        return "Allow more steps." if newton else "Try --step newton."
+        return "Allow more steps." if newton else f"Try {solver.cures[-1]}."
     more = math.log(solver.tol / error) / math.log(rate)
     text = f"At {rate:.6g} per step it needs about {more:.2g} more"
-    return f"{text}." if newton else f"{text}, or --step newton."
+    return f"{text}." if newton else f"{text}, or {solver.cures[-1]}."
 
 
 def dropped_mass(gen):
@@ -176,7 +175,7 @@ def _rate_prediction(solver, trace):
     shortened = window.size and trace.halvings[window[-1]] > trace.halvings[window[0]]
     if steps < _RATE_STEPS or shortened:
         return Prediction(name, predicted, "not measurable", tolerance=1e-3)
-    measured = _measured_rate(trace.step, trace.rms_error, window)
+    measured = _measured_rate(trace.step, trace[solver.rated], window)
     return Prediction(name, predicted, measured, abs(measured - predicted), 1e-3)
 
 
@@ -190,7 +189,7 @@ def _descent_predictions(solver, trace):
         Prediction(
             f"E[Phi] never rises ({why})",
             "yes" if solver.alpha <= limit * (1 + 1e-12) else "not guaranteed",
-            _yes(falls, trace),
+            share_of(falls, trace),
         )
     ]
     bound = _global_bound(solver, trace)
@@ -198,7 +197,7 @@ def _descent_predictions(solver, trace):
         name, numerator = bound
         steps = trace.step[1:]
         below = cost[1:] <= numerator / (solver.alpha * steps) + slack
-        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", _yes(below, trace)))
+        rows.append(Prediction(f"E[Phi]-min <= {name}", "yes", share_of(below, trace)))
     return rows
 
 
@@ -250,7 +249,8 @@ def compared(name, predicted, measured):
     return Prediction(name, predicted, measured, abs(measured - predicted), text=text)
 
 
-def _yes(holds, trace):
+def share_of(holds, trace):
+    """How often a statement held, in words: ``yes (38 of 38 steps)``."""
     total, kept = len(holds), int(np.count_nonzero(holds))
     if not total:
         return "no step taken"

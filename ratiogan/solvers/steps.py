@@ -16,8 +16,8 @@ from ratiogan.solvers.measure import INFINITY_BITS, measure
 from ratiogan.solvers.team import CHUNK, chunk_count
 
 # A block takes about a third of a second at the most, so that Ctrl-C and progress are answered.
-_LONGEST_BLOCK = 256
-_LARGEST_BLOCK = 1 << 28  # steps times cells
+LONGEST_BLOCK = 256
+LARGEST_BLOCK = 1 << 28  # steps times cells
 _MOST_HALVINGS = 1100  # down to the smallest double: u(0+) = -inf is that steep
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
 _SMALLEST_BITS = -0x8000000000000000
@@ -146,13 +146,13 @@ class FusedSteps(ConstantSteps):
         if not geometry.is_linear:
             self.lowest = -1 << 62  # a multiplicative step keeps R >= 0
         elif self.halves:
-            self.lowest = bits_of(_certified_ratio(game, alpha * geometry.max_density))
+            self.lowest = bits_of(certified_ratio(game, alpha * geometry.max_density))
         else:
             self.lowest = 0
 
     def planned(self, cells, n):
         """How many of `n` steps to take before looking again."""
-        return min(n, self.block, _LONGEST_BLOCK, max(1, _LARGEST_BLOCK // cells))
+        return min(n, self.block, LONGEST_BLOCK, max(1, LARGEST_BLOCK // cells))
 
     def advance(self, ratio, n):
         """Take a block of at most `n` steps in place."""
@@ -281,7 +281,7 @@ def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, 
     )  # fmt: skip
 
 
-def _certified_ratio(game, alpha):
+def certified_ratio(game, alpha):
     """The smallest R above which alpha Phi'' <= 2, so that a step cannot raise E[Phi].
 
     For games whose Phi'' falls in R; below it E[Phi] is compared step by step.

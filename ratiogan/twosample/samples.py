@@ -328,15 +328,15 @@ def _drawn(role, sources, made, levels, n, rng):
             f"{spec.name} gives numbers, {made[other].label} holds categories.", argument=role
         )
     note = ""
-    if spec.name == "near-real":
+    if spec.name in presets.RELATIVE:
         reference = sources["real"]
         if role == "real" or not isinstance(reference, Spec):
             raise InputError(
-                "near-real is drawn beside a preset only: it needs a density to depart from.",
+                f"{spec.name} is drawn beside a preset only: it needs a density to depart from.",
                 argument=role,
                 fix="Pass a preset as --real, or a sample as --gen.",
             )
-        x = _near_real(spec, reference, n, rng)
+        x = _beside_real(spec, reference, n, rng)
     else:
         beside = made.get(other)
         if beside is not None and beside.kind != "preset" and beside.columns == 1:
@@ -359,7 +359,7 @@ def _values(side):
     return values, None
 
 
-def _near_real(spec, reference, n, rng):
+def _beside_real(spec, reference, n, rng):
     """Rows of p_r, kept with probability R / max R, R constant in each cell of the default grid."""
     real = presets.preset(reference)
     ratio = density_ratio(gen=presets.generator(spec, real), real=real).values.ravel()
