@@ -322,7 +322,7 @@ SCENARIOS = _table(
     ),
 )
 
-GENERATORS = _table(
+FAMILIES = _table(
     Entry("logits", "one logit per cell: p_g ~ p_0 e^theta (default)"),
     Entry("ratio", "R itself, projected on {R >= 0, E[R] = 1}"),
     Entry("particles", "samples that move along -grad u(f(y))"),
@@ -418,7 +418,7 @@ ALGORITHMS = _table(
             "scenario": "none",
             "game": "non-saturating",
             "gen_loss": "same",
-            "generator": "logits",
+            "family": "logits",
             "alpha_disc": 0.01,
             "alpha_gen": 2e-4,
             "disc_steps": 1,
@@ -440,7 +440,7 @@ ALGORITHMS = _table(
             "scenario": "a named setting, which the other options override",
             "game": "the two players' losses",
             "gen_loss": "the generator's loss, where it is another game's",
-            "generator": "logits (one per cell), ratio (R itself) or particles",
+            "family": "of generators: logits (one per cell), ratio (R itself) or particles",
             "alpha_disc": "learning rate of the discriminator",
             "alpha_gen": "learning rate of the generator",
             "disc_steps": "discriminator updates per turn, N_d; best: solved",

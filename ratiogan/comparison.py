@@ -694,8 +694,6 @@ def _options(spec, common, chosen):
         options |= {key: value for key, value in layer.items() if key in PASSED}
         parameters |= {k: v for k, v in layer.items() if k in _game_keys(options.get("game"))}
     game = options.get("game")
-    if "generator" in _game_keys(game):
-        options.pop("generator", None)  # zero-sum or flipped: the game's, not training's
     known = (*defaults, *_game_keys(game))
     which = f" with the game {game}" if "game" in defaults else ""
     _check_keys(f'"{spec.name}"{which} has no', spec.options, known, "specs")

@@ -255,16 +255,16 @@ _ALGORITHMS = (
     ),
 )
 
-_GENERATORS = (
+_FAMILIES = (
     _entry(
-        "generator",
+        "family",
         "particles",
         "A generator made of samples, which move along -grad u(f(y)) through the discriminator.",
         "Against the best discriminator their density follows the Wasserstein-2 gradient flow of"
         " E[Phi(R)]: the speed is |grad log R| times 1/(1+R) minimax, R/(1+R) non-saturating, 1/R"
         " maximum likelihood, 1 logit. Where f is flat nothing moves: saturation and vanishing"
         " gradients live here, not in a generator with a logit for each cell.",
-        "ratiogan run training --generator particles",
+        "ratiogan run training --family particles",
         HERE,
         aliases=("particle", "samples-that-move"),
         related=("training", "vanishing-gradient", "mixture-1d"),
@@ -1610,7 +1610,7 @@ EXPLANATIONS = {
     for group in (
         _ALGORITHMS,
         _SCENARIOS,
-        _GENERATORS,
+        _FAMILIES,
         _GAMES,
         _GEOMETRIES,
         _STEPS,

@@ -100,14 +100,14 @@ def test_what_is_not_given_is_left_to_the_scenario(capsys, monkeypatch):
     main(
         [
             *("run", "training", "--scenario", "weak-discriminator", "--particles", "7"),
-            *("--generator", "particles", "--discriminator", "kde", "--bandwidth", "0.2"),
+            *("--family", "particles", "--discriminator", "kde", "--bandwidth", "0.2"),
             *("--no-save", "--alpha-disc", "0"),
         ]
     )
     capsys.readouterr()
     assert seen.pop("real") is not None and seen.pop("gen") is not None
     assert seen == {
-        "scenario": "weak-discriminator", "particles": 7, "generator": "particles",
+        "scenario": "weak-discriminator", "particles": 7, "family": "particles",
         "discriminator": "kde", "bandwidth": 0.2, "alpha_disc": 0.0, "rng": 0, "progress": None,
     }  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_what_is_not_given_is_left_to_the_scenario(capsys, monkeypatch):
         ("--baseline leave-one", "--baseline must be a number, none, constant or leave-one-out"),
         ("--baseline nan", "--baseline must be"),
         ("--inner-product fish", "--inner-product must be one of reference, euclidean, fisher"),
-        ("--generator logit", "Nearest: logits."),
+        ("--family logit", "Nearest: logits."),
         ("--data 0", "--data must be at least 1, got 0."),
         ("--gen-smooth -1", "--gen-smooth must be at least 0, got -1."),
         ("--gradient score --batch exact", "gradient score needs minibatches, got batch exact."),
@@ -166,13 +166,13 @@ def test_rows_of_the_trace_are_cells_of_the_table():
     assert "<table" in solution._repr_html_()
 
 
-@pytest.mark.parametrize("kind", ["scenarios", "generators", "discriminators", "inner-products"])
+@pytest.mark.parametrize("kind", ["scenarios", "families", "discriminators", "inner-products"])
 def test_names_are_listed_and_completed(kind, capsys):
     assert main(["list", kind]) == 0
     table = getattr(catalogue, kind.upper().replace("-", "_"))
     text = capsys.readouterr().out
     assert all(name in text and entry.summary in text for name, entry in table.items())
-    option = OPTIONS[kind.removesuffix("s")]()
+    option = OPTIONS["family" if kind == "families" else kind.removesuffix("s")]()
     found = {item.value for item in option.type.shell_complete(None, option, "")}
     assert found == set(table)
 

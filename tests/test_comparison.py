@@ -130,7 +130,7 @@ def test_every_algorithm_of_the_catalogue_has_a_solver_that_takes_its_parameters
         for game in GAMES.values():
             # The classification losses have a "generator" of their own; beside one of them it
             # is the game's.
-            both = set(entry.defaults) & set(game.defaults) - {"generator"}
+            both = set(entry.defaults) & set(game.defaults)
             assert not both, "a key would mean two things"
 
 
@@ -522,7 +522,7 @@ def test_own_code_is_executed_once_per_spec(tmp_path):
 def test_a_game_parameter_called_generator_stays_the_games():
     ((_, _, found),) = expand(["training:game=0-1,generator=flipped,disc_cells=16x16"])
     assert found == {"game": "0-1:generator=flipped", "disc_cells": (16, 16)}
-    assert options("training:generator=ratio") == {"generator": "ratio"}
+    assert options("training:family=ratio") == {"family": "ratio"}
 
 
 def test_what_nobody_asked_for_is_left_to_the_scenario():

@@ -34,7 +34,7 @@ def test_every_scenario_has_a_page_of_its_own():
         # Three are called like a game or an algorithm, which keep the name.
         page = EXPLANATIONS.get(f"scenario-{name}") or EXPLANATIONS[name]
         assert page.kind == "scenario" and page.command.endswith(f" --scenario {name}")
-    for name in (*catalogue.GENERATORS, "n-d", "N_d", "d >= E[d*]", "REINFORCE", "baseline"):
+    for name in (*catalogue.FAMILIES, "n-d", "N_d", "d >= E[d*]", "REINFORCE", "baseline"):
         assert find(name) is not None, name
 
 

@@ -269,7 +269,7 @@ def test_kernel_densities_offer_the_slopes_of_the_optimal_discriminator():
 def test_minimax_particles_stall_where_others_move():
     speeds = {}
     for game in FACTORS:
-        run = rg.training(generator="particles", game=game, **FAR)
+        run = rg.training(family="particles", game=game, **FAR)
         speeds[game] = run.trace.gen_gradient[0]
         moved = run.status is not Status.STALLED
         assert moved == (game in ("non-saturating", "logit")), run.finding
@@ -492,7 +492,7 @@ def test_rotated_and_mirrored_problems_have_rotated_and_mirrored_runs(options):
 
 def test_modes_of_the_plane_are_found():
     run = rg.training(
-        generator="particles", discriminator="kde", real="ring8", gen="ring8:drop=4",
+        family="particles", discriminator="kde", real="ring8", gen="ring8:drop=4",
         grid=(48, 48), bandwidth=0.3, max_steps=800,
     )  # fmt: skip
     assert run.trace.modes[0] == 7 and run.trace.modes[-1] == 8
@@ -516,7 +516,7 @@ def test_three_axes_work():
     dict(discriminator="kde"), dict(discriminator="kde", data=300, optimizer="adam"),
 ])  # fmt: skip
 def test_runs_repeat_themselves_to_the_last_bit(options):
-    options = dict(options, particles=200, grid=64, generator="particles", max_steps=30)
+    options = dict(options, particles=200, grid=64, family="particles", max_steps=30)
     one, two = rg.training(**options), rg.training(**options)
     for a, b in zip(one.trace.columns.values(), two.trace.columns.values(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -524,7 +524,7 @@ def test_runs_repeat_themselves_to_the_last_bit(options):
     assert one.ratio.tobytes() == two.ratio.tobytes()
     assert rg.training(**options, rng=1).particles.tobytes() != one.particles.tobytes()
     # Turn by turn, and from the start once more.
-    solver = Particles(**{k: v for k, v in options.items() if k != "generator"})
+    solver = Particles(**{k: v for k, v in options.items() if k != "family"})
     *_, (_, ratio) = solver.iter_states()
     np.testing.assert_array_equal(solver.places, one.particles)
     np.testing.assert_array_equal(ratio, one.ratio)
@@ -533,7 +533,7 @@ def test_runs_repeat_themselves_to_the_last_bit(options):
 @pytest.mark.parametrize("options", [{}, dict(discriminator="kde")])
 def test_the_trace_has_the_columns_of_every_training(options):
     few = dict(grid=32, max_steps=3)
-    run = rg.training(generator="particles", particles=100, **few, **options)
+    run = rg.training(family="particles", particles=100, **few, **options)
     assert list(run.trace.columns) == list(rg.training(**few).trace.columns)
     assert set(rg.training(**few).options) < set(run.options)
     assert np.all(run.trace.d >= run.trace.d_best - 1e-12)
@@ -550,7 +550,7 @@ def test_the_speed_in_the_trace_is_that_of_the_particles():
 
 
 def test_kernel_densities_come_as_near_as_counting_allows():
-    run = rg.training(generator="particles", discriminator="kde", max_steps=1000)
+    run = rg.training(family="particles", discriminator="kde", max_steps=1000)
     assert run.trace.js[-1] < 0.07
     assert "The histogram of 2000 independent samples of p_r has JSD 0.06" in run.finding
     # (K - 1)/(8 n) of K cells in use, where each has many samples: too much where it has 2.
@@ -560,14 +560,14 @@ def test_kernel_densities_come_as_near_as_counting_allows():
 
 def test_nodes_with_a_gaussian_come_nearer():
     run = rg.training(
-        generator="particles", optimizer="sgd", inner_product="reference", grid=256, max_steps=4000
+        family="particles", optimizer="sgd", inner_product="reference", grid=256, max_steps=4000
     )
     assert run.trace.js[-1] < 0.3 * run.trace.js[0] and run.status is Status.CONVERGING
 
 
 def test_particles_heap_up_at_kinks():
     run = rg.training(
-        generator="particles", optimizer="sgd", inner_product="reference", disc_smooth=0.0,
+        family="particles", optimizer="sgd", inner_product="reference", disc_smooth=0.0,
         alpha_disc=0.1, grid=128, max_steps=3000,
     )  # fmt: skip
     assert run.status is Status.HOPPING
@@ -579,7 +579,7 @@ def test_particles_heap_up_at_kinks():
 
 def test_two_nodes_do_not_see_what_is_left():
     run = rg.training(
-        generator="particles", disc_cells=2, optimizer="sgd", batch="exact", alpha_disc=0.3,
+        family="particles", disc_cells=2, optimizer="sgd", batch="exact", alpha_disc=0.3,
         alpha_gen=0.02, gen="normal:mean=0.5,sd=0.2", max_steps=1500, grid=128,
     )  # fmt: skip
     assert run.trace.js[-1] > 0.4 and run.status is Status.CONVERGING
@@ -587,7 +587,7 @@ def test_two_nodes_do_not_see_what_is_left():
 
 
 def test_a_save_keeps_the_particles(tmp_path):
-    run = rg.training(generator="particles", particles=70, grid=32, max_steps=2)
+    run = rg.training(family="particles", particles=70, grid=32, max_steps=2)
     run.save(tmp_path / "run.npz")
     assert load(tmp_path / "run.npz") == run and len(run.particles) == 70
     assert rg.training(grid=32, max_steps=2).particles.shape == (0, 1)
@@ -596,7 +596,7 @@ def test_a_save_keeps_the_particles(tmp_path):
 def test_particles_stay_within_the_domain_and_are_counted():
     run = rg.training(
         real="normal:mean=0,sd=1", gen="normal:mean=0,sd=1", domain="-2:2", grid=64,
-        generator="particles", particles=200, batch="exact", alpha_gen=0.5, max_steps=20,
+        family="particles", particles=200, batch="exact", alpha_gen=0.5, max_steps=20,
     )  # fmt: skip
     assert np.abs(run.particles).max() <= 2.0
     assert any("particles would have left the domain" in text for text in run.warnings)
@@ -607,7 +607,7 @@ def test_disjoint_supports():
     centres = grid.centres[0]
     real = Distribution.from_mass(np.where((centres > -3) & (centres < -2), 0.1, 0.0), grid)
     gen = Distribution.from_mass(np.where((centres > 2) & (centres < 3), 0.1, 0.0), grid)
-    problem = dict(real=real, gen=gen, generator="particles", particles=500)
+    problem = dict(real=real, gen=gen, family="particles", particles=500)
     run = rg.training(discriminator="kde", bandwidth=0.3, max_steps=2000, **problem)
     assert run.trace.js[0] == pytest.approx(math.log(2)) and run.trace.kl[0] == math.inf
     assert run.trace.mean_ratio[0] == 0 and run.trace.effective_support[0] == pytest.approx(10, 0.1)
@@ -622,13 +622,13 @@ def test_disjoint_supports():
         assert blind.status is Status.STALLED
         assert "500 of 500 particles see no slope" in blind.warnings[-1]
         assert np.array_equal(blind.particles, Particles(**{
-            k: v for k, v in problem.items() if k != "generator"
+            k: v for k, v in problem.items() if k != "family"
         }, game=game).places)  # fmt: skip
 
 
 def test_particles_that_start_at_the_data_have_not_stalled():
     run = rg.training(
-        real=NORMAL, gen=NORMAL, generator="particles", particles=10, batch=10, grid=4, max_steps=2
+        real=NORMAL, gen=NORMAL, family="particles", particles=10, batch=10, grid=4, max_steps=2
     )
     assert run.status is Status.CONVERGING and "independent samples of p_r has" in run.finding
 
@@ -647,7 +647,7 @@ def test_your_own_game_and_every_game_of_the_table():
         np.testing.assert_allclose(*places, atol=1e-6)
     for game in ("hinge", "0-1", "log", "square", "cw:c=0.3", "boosting", "concave:f=exponential"):
         run = rg.training(
-            generator="particles", discriminator="kde", game=game, grid=64, max_steps=3
+            family="particles", discriminator="kde", game=game, grid=64, max_steps=3
         )
         assert np.all(run.trace.d >= run.trace.d_best - 1e-12), game
 
@@ -655,7 +655,7 @@ def test_your_own_game_and_every_game_of_the_table():
 def test_a_lost_run_ends_before_the_loss():
     run = rg.training(
         real=NORMAL, gen="normal:mean=4,sd=0.3", domain="-6:6", game="concave:f=exponential",
-        generator="particles", batch="exact", optimizer="sgd", alpha_disc=1e4, alpha_gen=1.0,
+        family="particles", batch="exact", optimizer="sgd", alpha_disc=1e4, alpha_gen=1.0,
         grid=64, max_steps=50,
     )  # fmt: skip
     assert run.status is Status.DIVERGED and "DIVERGED at turn" in run.finding
@@ -669,7 +669,7 @@ def test_the_field_is_what_particles_at_the_centres_feel():
     grid = Grid.regular(40, -4, 4)
     places = grid.centres[0][3:-3]
     options = dict(real="bimodal", grid=grid, particles=places, bandwidth=0.5, alpha_gen=0.0)
-    run = rg.training(generator="particles", discriminator="kde", max_steps=1, **options)
+    run = rg.training(family="particles", discriminator="kde", max_steps=1, **options)
     (field,) = velocity_field(run)
     del options["alpha_gen"]
     moved = velocities(discriminator="kde", **options)[:, 0]
@@ -678,7 +678,7 @@ def test_the_field_is_what_particles_at_the_centres_feel():
 
 @pytest.mark.parametrize("game", ["minimax", "non-saturating"])
 def test_the_field_where_the_discriminator_is_certain(game):
-    run = rg.training(generator="particles", game=game, **{**FAR, "max_steps": 1})
+    run = rg.training(family="particles", game=game, **{**FAR, "max_steps": 1})
     (field,) = velocity_field(run)
     f = run.discriminator
     assert np.any(f == 1) and not np.isinf(field).any()
@@ -709,10 +709,10 @@ def test_the_field_of_other_runs():
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (dict(gen_cells=4), "generator particles takes no gen_cells at all"),
-    (dict(gen_smooth=0.1), "generator particles takes no gen_smooth at all"),
-    (dict(gradient="score"), "generator particles takes no gradient score: they have no score"),
-    (dict(baseline=0.5), "generator particles takes no baseline other than none"),
+    (dict(gen_cells=4), "family particles takes no gen_cells at all"),
+    (dict(gen_smooth=0.1), "family particles takes no gen_smooth at all"),
+    (dict(gradient="score"), "family particles takes no gradient score: they have no score"),
+    (dict(baseline=0.5), "family particles takes no baseline other than none"),
     (dict(inner_product="fisher"), "takes no inner_product fisher: they have no weights"),
     (dict(particles=0), "particles must be at least 1, got 0"),
     (dict(particles=2.5), "particles must be a whole number, got 2.5"),
@@ -738,7 +738,7 @@ def test_the_field_of_other_runs():
 ])  # fmt: skip
 def test_what_is_refused(options, words):
     with pytest.raises(InputError, match=words):
-        rg.training(generator="particles", **options)
+        rg.training(family="particles", **options)
 
 
 def test_grids_that_are_refused():

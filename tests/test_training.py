@@ -139,8 +139,8 @@ def test_the_gaussian_keeps_constants_and_damps_cosines():
         ({"scenario": "healthi"}, "Nearest: healthy"),
         ({"scenario": "wgan", "data": 100}, "scenario wgan takes no data"),
         ({"inner_product": "fischer"}, "inner_product must be"),
-        ({"generator": "ratio", "gen_cells": 4}, "generator ratio takes no gen_cells"),
-        ({"generator": "ratio", "inner_product": "fisher"}, "generator ratio takes no inner"),
+        ({"family": "ratio", "gen_cells": 4}, "family ratio takes no gen_cells"),
+        ({"family": "ratio", "inner_product": "fisher"}, "family ratio takes no inner"),
         ({"baseline": "mean"}, "baseline must be"),
         ({"tol": -1.0}, "tol must be at least 0"),
     ],
@@ -343,7 +343,7 @@ def test_with_the_discriminator_solved_a_step_is_that_of_glgd(spec, inner):
 
 
 def test_the_generator_that_is_the_ratio_steps_in_reference():
-    solver = Trainer(grid=256, generator="ratio", alpha_gen=0.7, disc_steps="best", **EXACT)
+    solver = Trainer(grid=256, family="ratio", alpha_gen=0.7, disc_steps="best", **EXACT)
     ratio, masses = solver.ratio, solver.geometry.masses
     step = Geometry("reference", masses).step(ratio, rg.game("non-saturating").signal(ratio), 0.7)
     advanced(solver, 1)
@@ -383,18 +383,18 @@ def test_the_gap_to_glgd_falls_geometrically_in_the_discriminator_steps():
 
 
 @pytest.mark.parametrize("cells", [1, 2, 7, 16])
-@pytest.mark.parametrize("generator", ["ratio", "logits"])
-def test_a_coarse_discriminator_ends_where_it_sees_nothing(generator, cells):
+@pytest.mark.parametrize("family", ["ratio", "logits"])
+def test_a_coarse_discriminator_ends_where_it_sees_nothing(family, cells):
     solver = Trainer(
-        grid=96, generator=generator, disc_cells=cells, disc_steps="best", alpha_gen=1.0,
-        inner_product="reference" if generator == "ratio" else "fisher", **EXACT,
+        grid=96, family=family, disc_cells=cells, disc_steps="best", alpha_gen=1.0,
+        inner_product="reference" if family == "ratio" else "fisher", **EXACT,
     )  # fmt: skip
     start, w = solver.start, solver.geometry.masses
     block = np.arange(96) * cells // 96
     mean = (np.bincount(block, w * start) / np.bincount(block, w))[block]
     advanced(solver, 400)
-    expected = start - mean + 1.0 if generator == "ratio" else start / mean
-    if generator == "ratio" and expected.min() < 0:
+    expected = start - mean + 1.0 if family == "ratio" else start / mean
+    if family == "ratio" and expected.min() < 0:
         # Beyond the positivity of section 3 the projection has its own end: only the means are 1.
         expected = None
     row = solver.measure()

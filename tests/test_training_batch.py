@@ -26,7 +26,7 @@ BATCHES = {
     "capacity": {"disc_cells": [None, 4, 12], "gen_cells": [6, None, (3,)]},
     "score": {"gradient": ["score", "exact"], "baseline": ["leave-one-out", "none"]},
     "ends": {"max_steps": [1, 70, 400], "tol": [0.0, 0.05, 0.0], "alpha_gen": [0.01] * 3},
-    "kinds": {"generator": ["ratio", "logits"], "batch": ["exact", "exact"]},
+    "kinds": {"family": ["ratio", "logits"], "batch": ["exact", "exact"]},
 }
 
 

@@ -131,7 +131,7 @@ LISTS = {
     "ties": ("tie rules, for --ties", lambda: catalogue.TIES),
     "optimizers": ("optimizers, for --optimizer", lambda: catalogue.OPTIMIZERS),
     "scenarios": ("settings of training, for --scenario", lambda: catalogue.SCENARIOS),
-    "generators": ("what training trains, for --generator", lambda: catalogue.GENERATORS),
+    "families": ("of generators that training trains, for --family", lambda: catalogue.FAMILIES),
     "discriminators": ("of particles, for --discriminator", lambda: catalogue.DISCRIMINATORS),
     "inner-products": ("of training, for --inner-product", lambda: catalogue.INNER_PRODUCTS),
     "critics": ("critics of wgan, for --critic", lambda: catalogue.CRITICS),

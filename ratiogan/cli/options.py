@@ -582,10 +582,10 @@ OPTIONS = {
         help="Of the gradients in weights: divided by shares of p_r, by nothing, or the"
         " generator's by its own shares. Default: reference.",
     ),
-    "generator": _option(
+    "family": _option(
         "Algorithm",
-        "--generator",
-        type=Choice(catalogue.GENERATORS),
+        "--family",
+        type=Choice(catalogue.FAMILIES),
         help="One logit per cell, R itself, or samples that move. Default: logits.",
     ),
     "particles": _option(
@@ -593,14 +593,14 @@ OPTIONS = {
         "--particles",
         "INT",
         type=Whole(1),
-        help="How many samples move. Only with --generator particles.",
+        help="How many samples move. Only with --family particles.",
     ),
     "discriminator": _option(
         "Algorithm",
         "--discriminator",
         type=Choice(catalogue.DISCRIMINATORS),
         help="Of particles: one logit per cell, or the best response to kernel densities. Only"
-        " with --generator particles.",
+        " with --family particles.",
     ),
     "bandwidth": _option(
         "Algorithm",

@@ -171,7 +171,7 @@ def wgan(job, **options):
         *PROBLEM,
         *("scenario", "game", "gen-loss", "tol", "max-steps", "alpha-gen", "alpha-disc"),
         *("gen-steps", "disc-steps", "batch", "data", "disc-cells", "gen-cells", "disc-smooth"),
-        *("gen-smooth", "optimizer", "gradient", "baseline", "inner-product", "generator"),
+        *("gen-smooth", "optimizer", "gradient", "baseline", "inner-product", "family"),
         *("particles", "discriminator", "bandwidth"),
         *RESULTS,
         *("animate", "html"),
@@ -348,7 +348,7 @@ def _training_settings(options):
     defaults = catalogue.ALGORITHMS["training"].defaults
     own = [
         f"{key.replace('_', ' ')} {options[key]}"
-        for key in ("generator", "inner_product")
+        for key in ("family", "inner_product")
         if options[key] != defaults[key]
     ]
     turns = _turns(options, "discriminator")

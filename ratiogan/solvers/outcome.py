@@ -245,7 +245,7 @@ _LOGARITHMS = {k * math.log(2): f"{'' if k == 1 else k} log 2".strip() for k in 
 def compared(name, predicted, measured):
     """A row of the table of two numbers and their difference."""
     measured = float(measured)
-    text = _LOGARITHMS.get(predicted)
+    text = next((t for v, t in _LOGARITHMS.items() if math.isclose(v, predicted)), None)
     return Prediction(name, predicted, measured, abs(measured - predicted), text=text)
 
 

@@ -109,7 +109,7 @@ class Particles(Trainer):
     ((500, 1), 0.0)
     """
 
-    generators = ("particles",)
+    families = ("particles",)
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Particles(Trainer):
         batch=64,
         disc_smooth=None,
         inner_product="euclidean",
-        generator="particles",
+        family="particles",
         **options,
     ):
         self.discriminator = check_choice("discriminator", discriminator, ("cells", "kde"))
@@ -157,7 +157,7 @@ class Particles(Trainer):
             alpha_gen=0.0 if alpha_gen is None else alpha_gen,
             optimizer=optimizer or ("sgd" if self.is_kde else "adam"),
             disc_steps=disc_steps, batch=batch, disc_smooth=disc_smooth,
-            inner_product=inner_product, generator=generator, **options,
+            inner_product=inner_product, family=family, **options,
         )  # fmt: skip
 
     @property
@@ -192,9 +192,9 @@ class Particles(Trainer):
         ):
             if wrong:
                 raise InputError(
-                    f"generator particles takes no {name} {what}.",
+                    f"family particles takes no {name} {what}.",
                     argument=name,
-                    fix=f"Leave {name} out, or take generator logits.",
+                    fix=f"Leave {name} out, or take family logits.",
                 )
         if self.batch is not None and self.batch > self.samples:
             raise InputError(
@@ -209,10 +209,10 @@ class Particles(Trainer):
         axis = next((axis for axis in real.grid.axes if axis.is_counting), None)
         if axis is not None:
             raise InputError(
-                f"generator particles needs axes that are intervals, and {axis.name} is {axis.kind}"
+                f"family particles needs axes that are intervals, and {axis.name} is {axis.kind}"
                 ": nothing moves between its values.",
-                argument="generator",
-                fix="Take generator logits.",
+                argument="family",
+                fix="Take family logits.",
             )
         if singular == "restrict":
             gen = density_ratio(gen=gen, real=real, singular=singular).gen

@@ -340,7 +340,7 @@ def _size(values, masses):
     return math.sqrt(float(np.sum(values**2 / masses)))
 
 
-_PARTICLES = {"generator": "particles", "particles": 1000}
+_PARTICLES = {"family": "particles", "particles": 1000}
 
 SCENARIOS = {
     "healthy": Scenario({}, _healthy),

@@ -53,7 +53,7 @@ class Trainer(loop.Solver):
     """
 
     name = "training"
-    generators = ("logits", "ratio")
+    families = ("logits", "ratio")
     samples = None  # how many, where the generator consists of samples
     floor = 0.0  # JSD that counting leaves between p_r and as many samples of it
     places = None  # of those samples
@@ -72,7 +72,7 @@ class Trainer(loop.Solver):
         optimizer="adam",
         max_steps=20_000,
         *,
-        generator="logits",
+        family="logits",
         data=None,
         disc_cells=None,
         gen_cells=None,
@@ -87,7 +87,7 @@ class Trainer(loop.Solver):
         domain=None,
         singular="error",
     ):
-        self.generator = check_choice("generator", generator, self.generators)
+        self.family = check_choice("family", family, self.families)
         self.losses = logits(game, gen_loss)
         self._read_rates(alpha_disc, alpha_gen, disc_steps, gen_steps, optimizer)
         self._read_batch(batch, data)
@@ -153,7 +153,7 @@ class Trainer(loop.Solver):
                 argument="baseline",
                 fix="Pass a larger batch, or baseline none.",
             )
-        if self.generator != "ratio":
+        if self.family != "ratio":
             return
         for wrong, what in (
             (self.gradient == "score", "gradient score: it has no score"),
@@ -162,9 +162,9 @@ class Trainer(loop.Solver):
         ):
             if wrong:
                 raise InputError(
-                    f"generator ratio takes no {what}.",
-                    argument="generator",
-                    fix="Take generator logits.",
+                    f"family ratio takes no {what}.",
+                    argument="family",
+                    fix="Take family logits.",
                 )
 
     def _read_problem(self, real, gen, grid, domain, singular):
@@ -216,7 +216,7 @@ class Trainer(loop.Solver):
             kind = LEAVE_ONE_OUT if self.baseline is None else CONSTANT
         self._codes = (
             *(self.batch or 0, int(self.rows is not None), kind, _INNER_CODES[self.inner_product]),
-            *(int(self.generator == "ratio"), self.disc_steps or 0, self.gen_steps),
+            *(int(self.family == "ratio"), self.disc_steps or 0, self.gen_steps),
         )
         self._draws = turns.draws_per_turn(
             self.disc_steps or 0, self.gen_steps, self.batch or 0, kind != EXACT
@@ -234,7 +234,7 @@ class Trainer(loop.Solver):
         single = self.disc_steps == 1 and self.gen_steps == 1 and self.batch is None
         plain = self.disc_capacity.plain and self.gen_capacity.plain
         form, link = self.losses.gen[:2]
-        if single and plain and link == IDENTITY and self.generator == "logits":
+        if single and plain and link == IDENTITY and self.family == "logits":
             return turns.expected_turns(self.losses.disc[0], form, self.rule.code)
         return turns.take_turns
 
@@ -246,7 +246,7 @@ class Trainer(loop.Solver):
         self.cells = (seen, masses, base, *rest, sums, guide)
         disc, gen = self.disc_capacity, self.gen_capacity
         n = masses.size
-        start = self.start.copy() if self.generator == "ratio" else np.zeros(gen.size)
+        start = self.start.copy() if self.family == "ratio" else np.zeros(gen.size)
         self.state_ = (np.zeros(disc.size), np.zeros(n), start, base.copy(), np.zeros(1), rows)
         drawn = self._forget(disc.size, gen.size)
         self._work = (
@@ -367,7 +367,7 @@ class Trainer(loop.Solver):
         gradient = self._work[4]
         gradient[:] = self._gen_gradient(self.losses.generator_loss(phi), drawn)
         self._descend(self.alpha_gen, gradient, theta, 1, math.inf)
-        if self.generator == "ratio":
+        if self.family == "ratio":
             if not turns.project(self.geometry.masses, theta):
                 return False
             gen[:] = self.geometry.masses * theta
@@ -400,7 +400,7 @@ class Trainer(loop.Solver):
         """The gradient of E_g[u] in the generator's weights."""
         masses, gen = self.geometry.masses, self.state_[3]
         cells = np.empty(gen.size)
-        if self.generator == "ratio":
+        if self.family == "ratio":
             return masses * (u - masses @ u) * self.cells[6]
         if len(drawn):
             kind, found = self._codes[2], draw(gen, drawn)
@@ -463,7 +463,7 @@ class Trainer(loop.Solver):
         """Norm of the exact gradient of the generator, and the sd of its estimate in that norm."""
         gen = self.state_[3]
         u = np.where(gen > 0, u, 0.0)
-        if self.generator == "ratio":
+        if self.family == "ratio":
             gradient = self.geometry.masses * (u - self.geometry.masses @ u)
         else:
             gradient = self.gen_capacity.pool(gen * (u - gen @ u))
@@ -562,7 +562,7 @@ class Trainer(loop.Solver):
         return {
             "game": self.losses.game.spec,
             "gen_loss": self.losses.gen_game.spec,
-            "generator": self.generator,
+            "family": self.family,
             "alpha_disc": self.alpha_disc,
             "alpha_gen": self.alpha_gen,
             "disc_steps": self.disc_steps or "best",

@@ -4,7 +4,7 @@ Slide 001, "Algorithm 2: Practical Algorithm". Both players are arrays on the gr
 training does can be set beside what theory says at every turn.
 """
 
-from ratiogan.catalogue import ALGORITHMS, GENERATORS
+from ratiogan.catalogue import ALGORITHMS, FAMILIES
 from ratiogan.errors import check_choice
 from ratiogan.solvers.particles import Particles
 from ratiogan.solvers.scenarios import play
@@ -20,7 +20,7 @@ def training(
     scenario=None,
     *,
     gen_loss=None,
-    generator=None,
+    family=None,
     alpha_disc=None,
     alpha_gen=None,
     disc_steps=None,
@@ -65,7 +65,7 @@ def training(
         evidence: ``ratiogan list scenarios``.
     gen_loss : str or Game, optional
         The game whose generator's loss u is taken, where it is not `game`'s.
-    generator : {"logits", "ratio", "particles"}
+    family : {"logits", "ratio", "particles"}
         One logit per cell, p_g ~ p_0 e^theta; R itself, projected on {R >= 0, E[R] = 1}; or samples
         that move along -grad u(f(y)).
     alpha_disc, alpha_gen : float
@@ -99,9 +99,9 @@ def training(
         learning rate then grows with the number of cells), or, the generator's, by their shares of
         p_g (the natural gradient).
     particles : int or array (n, ndim)
-        Of generator particles: how many samples, or where they start; 2000.
+        Of family particles: how many samples, or where they start; 2000.
     discriminator : {"cells", "kde"}
-        Of generator particles: trained logits, interpolated between the centres of the cells; or
+        Of family particles: trained logits, interpolated between the centres of the cells; or
         the best response to kernel density estimates.
     bandwidth : float or tuple of float
         Of discriminator kde: sd of its Gaussian in the unit of the axes; see
@@ -150,7 +150,7 @@ def training(
     (True, 1.386)
     """
     given = {
-        "real": real, "gen": gen, "game": game, "gen_loss": gen_loss, "generator": generator,
+        "real": real, "gen": gen, "game": game, "gen_loss": gen_loss, "family": family,
         "alpha_disc": alpha_disc, "alpha_gen": alpha_gen, "disc_steps": disc_steps,
         "gen_steps": gen_steps, "batch": batch, "data": data, "disc_cells": disc_cells,
         "gen_cells": gen_cells, "disc_smooth": disc_smooth, "gen_smooth": gen_smooth,
@@ -166,9 +166,9 @@ def training(
     return trainer(rng=rng, singular=singular, **given).solve(**how)
 
 
-def trainer(generator="logits", **options):
+def trainer(family="logits", **options):
     """The solver of a kind of generator; arguments as `training`."""
-    check_choice("generator", generator, tuple(GENERATORS))
-    if generator == "particles":
+    check_choice("family", family, tuple(FAMILIES))
+    if family == "particles":
         return Particles(**options)
-    return Trainer(generator=generator, **options)
+    return Trainer(family=family, **options)

@@ -229,7 +229,7 @@ def _warnings(solver):
     if solver.samples is not None:
         return tuple(_of_particles(solver))
     empty = int(np.count_nonzero(solver.state_[3] == 0))
-    if not empty or solver.generator != "logits":
+    if not empty or solver.family != "logits":
         return ()
     return (
         f"R = 0 in {empty} of {solver.state_[3].size} cells: the logits never bring them back.",
