@@ -37,6 +37,7 @@ from ratiogan.solution import Status, html_block, load, write_atomically
 from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.conditional import conditional
 from ratiogan.solvers.glgd import glgd
+from ratiogan.solvers.scenarios import shared_problem
 from ratiogan.solvers.training import training
 from ratiogan.solvers.training_batch import training_batch
 from ratiogan.solvers.wgan import wgan
@@ -426,6 +427,10 @@ def compare(
     """
     seed = check_integer("seed", seed, minimum=0)
     plan = expand(specs or ("glgd", "alternating"), sweep=sweep, **common)
+    if real is None and gen is None:
+        own = shared_problem(options.get("scenario") for *_, options in plan)
+        real, gen = own.get("real"), own.get("gen")
+        grid, domain = own.get("grid", grid), own.get("domain", domain)
     default_real, default_gen = presets.defaults(algorithm for _, algorithm, _ in plan)
     real, gen = presets.problem(
         default_real if real is None else real,
@@ -434,7 +439,7 @@ def compare(
         domain=domain,
     )
     every = {"real": real, "gen": gen, "rng": seed, "progress": progress or None}
-    if all(algorithm == "training" for _, algorithm, _ in plan):
+    if all(name == "training" and "scenario" not in options for _, name, options in plan):
         runs = _train([options for *_, options in plan], **every, threads=common.get("threads"))
         labels = tuple(label for label, *_ in plan)
         interrupted = any(run.status is Status.INTERRUPTED for run in runs)

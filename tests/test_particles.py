@@ -646,9 +646,7 @@ def test_your_own_game_and_every_game_of_the_table():
             places.append(solver.places)
         np.testing.assert_allclose(*places, atol=1e-6)
     for game in ("hinge", "0-1", "log", "square", "cw:c=0.3", "boosting", "concave:f=exponential"):
-        run = rg.training(
-            family="particles", discriminator="kde", game=game, grid=64, max_steps=3
-        )
+        run = rg.training(family="particles", discriminator="kde", game=game, grid=64, max_steps=3)
         assert np.all(run.trace.d >= run.trace.d_best - 1e-12), game
 
 

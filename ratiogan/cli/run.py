@@ -179,6 +179,7 @@ def wgan(job, **options):
 )
 def training(job, **options):
     results = Results("training", options)
+    _fill_problem(options, [options["scenario"]])
     problem = _read_problem(options)
     import ratiogan
 
@@ -201,7 +202,9 @@ def training(job, **options):
 def compare(job, specs, **options):
     results = Results("compare", options)
     sweep = _sweep(options.pop("sweep"))
-    problem = _read_problem(options, [parse(spec).name for spec in specs])
+    parsed = [parse(spec) for spec in specs]
+    _fill_problem(options, [spec.options.get("scenario") for spec in parsed])
+    problem = _read_problem(options, [spec.name for spec in parsed])
     import ratiogan
 
     with progress_of(job, "compare", 1e-10) as progress:
@@ -223,6 +226,17 @@ def _sweep(pairs):
     if len(sweep) < len(pairs):
         raise InputError("--sweep names one key twice.", argument="sweep", fix="Join the values.")
     return sweep or None
+
+
+def _fill_problem(options, scenarios):
+    """Where neither source was typed, that of the scenarios; what was typed of the cells stays."""
+    if not any(scenarios) or options["real"] or options["gen"]:
+        return
+    from ratiogan.solvers.scenarios import shared_problem
+
+    for key, value in shared_problem(scenarios).items():
+        if options[key] is None:
+            options[key] = str(value)
 
 
 def _given(options):

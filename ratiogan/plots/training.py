@@ -172,7 +172,8 @@ def floor_of(solution):
 
 def jsd_limits(solution, floor):
     """Limits of the axis of JSD, and whether it is logarithmic: it spans more than a decade."""
-    values = positive(solution.trace.js)
+    values = np.concatenate([solution.trace.js, *companions(solution).values()])
+    values = positive(values)
     values = np.concatenate([values[np.isfinite(values)], floor[1:] if floor else ()])
     values = values[values > 0]
     if not values.size:
@@ -184,8 +185,16 @@ def jsd_limits(solution, floor):
     return (0.0, 1.15 * high), False
 
 
+def companions(solution):
+    """JSD of the runs that a scenario is told beside, by what they change; none for other runs."""
+    columns = solution.trace.columns
+    return {name[3:]: column for name, column in columns.items() if name.startswith("js ")}
+
+
 def plot_jsd(solution, ax=None, style=None, letter="b"):
     """JSD(p_r, p_g) against turn, over the band of what two minibatches of p_r show.
+
+    A scenario's companions, which differ from the run in one thing, are grey.
 
     Parameters
     ----------
@@ -213,6 +222,9 @@ def plot_jsd(solution, ax=None, style=None, letter="b"):
     if np.isfinite(values).any():
         x, y = thin(turn, values)
         _draw(ax, look, labels, x, y, "JSD", look.colour("ratio"), "-")
+    for number, (name, column) in enumerate(companions(solution).items(), 1):
+        x, y = thin(turn, positive(column) if logarithmic else column)
+        _draw(ax, look, labels, x, y, name, look.muted, DASHES[number])
     if floor is not None:
         batch = solution.options["batch"]
         said = f"noise of {batch}" if on_plane(solution) else f"two minibatches of {batch}"

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ratiogan.distribution import Distribution
 from ratiogan.errors import InputError, nearest
-from ratiogan.solution import Prediction, Status
+from ratiogan.solution import Prediction, Status, Trace
 from ratiogan.solvers.levels import late
 from ratiogan.solvers.logits import logits
 from ratiogan.solvers.softmax import score_variance
@@ -22,6 +23,7 @@ from ratiogan.solvers.training_outcome import equilibrium
 from ratiogan.solvers.wgan import WGAN
 from ratiogan.text import significant
 
+_PROBLEM = ("real", "gen", "grid", "domain")
 _ALIKE = 0.02  # share by which a loss may differ from its value at equilibrium
 _SETTLED = 0.1  # share of the first JSD that counts as learned
 _FAR = 0.1  # max|R-1| from which R is far from 1
@@ -94,7 +96,10 @@ def play(name, given, build, rng, **how):
         )
     scenario = SCENARIOS[name]
     build = scenario.solver or build
-    options = {**scenario.settings, **given}
+    settings = dict(scenario.settings)
+    if any(isinstance(given.get(key), Distribution) for key in ("real", "gen")):
+        settings = {key: value for key, value in settings.items() if key not in ("grid", "domain")}
+    options = {**settings, **given}
     known = inspect.signature(build).parameters
     foreign = [key for key in given if scenario.solver and key not in known]
     if foreign:
@@ -116,14 +121,53 @@ def play(name, given, build, rng, **how):
         if others[key].status is Status.INTERRUPTED:
             return replace(others[key], options=run.options)
     told = scenario.tell(solver, run, others)
+    beside = {
+        f"js {key}": one.trace.js
+        for key, one in others.items()
+        if np.array_equal(one.trace.step, run.trace.step)
+    }
     sentence = told.sentence if told.seen else f"NOT SEEN with these settings: {told.sentence}"
     return replace(
         run,
+        trace=Trace({**run.trace.columns, **beside}),
         finding=sentence,
         as_predicted=bool(run.as_predicted and told.seen),
         predictions=(*told.predictions, *run.predictions),
         notes=(*run.notes, f"Without the scenario's comparison: {run.finding}"),
     )
+
+
+def own_problem(name):
+    """What a scenario sets of real, gen, grid and domain, as arguments; {} for most of them.
+
+    Examples
+    --------
+    >>> own_problem("maximum-likelihood"), own_problem("healthy")
+    ({'gen': 'normal:mean=-1,sd=1'}, {})
+    """
+    settings = SCENARIOS[name].settings if name in SCENARIOS else {}
+    return {key: settings[key] for key in _PROBLEM if key in settings}
+
+
+def shared_problem(names):
+    """The problem that several scenarios (or None) have in common, as arguments.
+
+    Raises
+    ------
+    InputError
+        If they have different ones.
+    """
+    names = list(names)
+    problems = [own_problem(name) for name in names]
+    other = next((i for i, one in enumerate(problems) if one != problems[0]), None)
+    if other is not None:
+        one, two = (names[i] or "no scenario" for i in (0, other))
+        raise InputError(
+            f"scenarios have problems of their own, and those of {one} and {two} differ.",
+            argument="scenario",
+            fix="Run them one by one, or pass --real and --gen for all.",
+        )
+    return problems[0] if problems else {}
 
 
 # --- what is told --------------------------------------------------------------------------------
@@ -181,7 +225,7 @@ def _weak_discriminator(solver, run, others):
 
 
 def _too_few(solver, run, others):
-    more = others["more discriminator steps"]
+    more = others["N_d = 50"]
     cells, full = _median(run, "effective_support"), _median(more, "effective_support")
     seen = cells < 0.1 * solver.real_support < full
     seen = seen and _median(more, "modes") == solver.n_modes
@@ -201,7 +245,7 @@ def _updates(run):
 
 
 def _overfit(solver, run, others):
-    fresh = others["fresh samples"]
+    fresh = others["fresh rows"]
     data, new = _mean(run, "d_train"), _mean(run, "d")
     least = int(np.argmin(run.trace.js))
     level, other = _mean(run, "js"), _mean(fresh, "js")
@@ -215,7 +259,7 @@ def _overfit(solver, run, others):
 
 
 def _weak_generator(solver, run, others):
-    best, full = others["the best of this capacity"], others["full capacity"]
+    best, full = others["best of its kind"], others["all cells"]
     level, bound, other = _mean(run, "js"), float(best.trace.js[-1]), _mean(full, "js")
     return Told(
         abs(level - bound) < 0.1 * bound and bound > 2.0 * other,
@@ -297,15 +341,15 @@ def _lsgan(solver, run, others):
     return Told(
         pulled < -1.0 and away > 0.1 and stays < 0.5 and abs(ends["(-1, 1, 0)"]) < 0.2,
         f"PULLED to the boundary: the samples beyond the data least squares (-1, 1, 0) moved by "
-        f"{pulled:+.2f}, to D = {ends['(-1, 1, 0)']:.2f} (the boundary: 0); (0, 1, 1) wants D = 1, "
-        f"moved them {moved['(0, 1, 1)']:+.2f}, to {ends['(0, 1, 1)']:.2f}; non-saturating "
+        f"{pulled:+.2f}, to D = {ends['(-1, 1, 0)']:.2f} (the boundary: 0); (0, 1, 1), which "
+        f"wants D = 1, by {moved['(0, 1, 1)']:+.2f}, to {ends['(0, 1, 1)']:.2f}; non-saturating "
         f"{moved['non-saturating']:+.2f} and minimax {moved['minimax']:+.2f}, away. u' = D - c is "
         f"flat at one point only.",
     )
 
 
 def _mixture(solver, run, others):
-    cross, other = others["non-saturating"], others["least squares (-1, 1, 0)"]
+    cross, other = others["non-saturating"], others["(-1, 1, 0)"]
     levels = [_mean(one, "js") for one in (run, cross, other)]
     cells = [_median(one, "effective_support") for one in (run, cross, other)]
     modes = [_median(one, "modes") for one in (run, cross)]
@@ -354,18 +398,18 @@ SCENARIOS = {
     "too-few-discriminator-steps": Scenario(
         {"alpha_gen": 0.05, "alpha_disc": 0.05, "disc_steps": 1, "max_steps": 3000},
         _too_few,
-        {"more discriminator steps": {"disc_steps": 50}},
+        {"N_d = 50": {"disc_steps": 50}},
     ),
-    "overfit": Scenario({"data": 1000}, _overfit, {"fresh samples": {"data": None}}),
+    "overfit": Scenario({"data": 1000}, _overfit, {"fresh rows": {"data": None}}),
     "weak-generator": Scenario(
         {"gen_cells": 4},
         _weak_generator,
         {
-            "the best of this capacity": {
+            "best of its kind": {
                 "batch": "exact", "disc_steps": "best", "optimizer": "sgd",
                 "inner_product": "fisher", "alpha_gen": 1.0, "max_steps": 400,
             },
-            "full capacity": {"gen_cells": None},
+            "all cells": {"gen_cells": None},
         },
     ),
     "saturating": Scenario(
@@ -407,7 +451,7 @@ SCENARIOS = {
         _mixture,
         {
             "non-saturating": {"game": "non-saturating"},
-            "least squares (-1, 1, 0)": {"game": "least-squares:a=-1,b=1,c=0"},
+            "(-1, 1, 0)": {"game": "least-squares:a=-1,b=1,c=0"},
         },
     ),
     "wgan": Scenario({}, _wgan, solver=WGAN),

@@ -10,6 +10,7 @@ import numpy as np
 
 from ratiogan import presets
 from ratiogan.distribution import Distribution
+from ratiogan.errors import InputError
 from ratiogan.solvers import loop
 from ratiogan.solvers.marches import Tally, drive_apart, march_of, rows_of
 from ratiogan.solvers.team import Team
@@ -22,7 +23,6 @@ def training_batch(
     real=None,
     gen=None,
     game=None,
-    scenario=None,
     *,
     rng=0,
     grid=None,
@@ -41,7 +41,7 @@ def training_batch(
 
     Parameters
     ----------
-    real, gen, game, scenario, rng, grid, domain, singular : optional
+    real, gen, game, rng, grid, domain, singular : optional
         As in `training`, or a sequence. A Generator is copied, for every row anew: it stands where
         it stood afterwards, and the rows draw the same numbers.
     record, snapshots : optional
@@ -74,18 +74,24 @@ def training_batch(
     >>> [round(float(run.trace.kl[-1]), 3) for run in runs]
     [0.361, 0.078]
     """
+    if "scenario" in arguments:
+        raise InputError(
+            "training_batch takes no scenario: each has companions of its own.",
+            argument="scenario",
+            fix="Call training(scenario=...) for each.",
+        )
     solvers = [
         _solver(row)
         for row in _with_problems(
             rows_of(
                 _TUPLES,
-                **{"real": real, "gen": gen, "game": game, "scenario": scenario, "rng": rng},
+                **{"real": real, "gen": gen, "game": game, "rng": rng},
                 **{"grid": grid, "domain": domain, "singular": singular, **arguments},
             )
         )
     ]
     team = Team(threads, sum(solver.ratio.size * solver.max_steps for solver in solvers))
-    if not all(getattr(solver, "compiled", False) for solver in solvers):
+    if not all(solver.compiled for solver in solvers):
         team = Team(1)  # Python's turns gain nothing, and your losses may not expect it
     with (
         loop.reporting(progress, "training") as report,
@@ -109,10 +115,7 @@ def _solver(arguments):
 
 
 def _with_problems(rows):
-    """The rows with p_r and p_g as distributions, each problem read once for all rows that have it.
-
-    Only where all of it is named: the problem of a scenario is not known here.
-    """
+    """The rows with p_r and p_g as distributions, each problem read once for all rows."""
     known = {}
     for row in rows:
         names = ("real", "gen", "grid", "domain")
@@ -121,7 +124,7 @@ def _with_problems(rows):
             for value in (row[name] for name in names)
         )
         done = isinstance(row["real"], Distribution) and isinstance(row["gen"], Distribution)
-        if row["scenario"] is not None or done:
+        if done:
             continue
         if key not in known:
             known[key] = presets.problem(*(row[name] for name in names))
