@@ -23,7 +23,7 @@ from ratiogan.plots.descent import (
     responses,
 )
 from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_norm, thin, top_of
-from ratiogan.plots.look import command_text, key_sentence, log_ticks, mix, version
+from ratiogan.plots.look import DASHES, command_text, key_sentence, log_ticks, mix, version
 from ratiogan.plots.several import (
     ERROR_NAMES,
     LEFT,
@@ -38,6 +38,7 @@ from ratiogan.plots.several import (
 )
 from ratiogan.plots.sweep import telling_runs
 from ratiogan.plots.training import (
+    companions,
     equilibrium_of,
     floor_of,
     jsd_limits,
@@ -429,6 +430,10 @@ def _jsd_panel(solution, look, steps):
     drawn = line("JSD", *thin(solution.trace.step, values, 400), colour=look.colour("ratio"))
     drawn["dots"] = [_list(steps), _list(values[_rows_at(solution.trace.step, steps)])]
     shown["series"] = [drawn]
+    for number, (name, column) in enumerate(companions(solution).items(), 1):
+        beside = thin(solution.trace.step, positive(column) if logarithmic else column, 400)
+        dash = _words(DASHES[number])
+        shown["series"].append(line(name, *beside, colour=look.muted, dash=dash, width=0.8))
     if floor is not None:
         mean, least, most = np.clip(floor, *limits)  # a log axis has no place for 0
         # Round both halves of the band, from its middle, where its name is written.
