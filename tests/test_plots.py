@@ -356,7 +356,7 @@ def test_a_map_shows_the_numbers_of_its_runs():
 def test_a_sweep_of_one_setting_keeps_the_figure_of_a_comparison():
     compared = rg.compare("training", sweep="alpha_gen=1e-3,1e-2", grid=64, max_steps=50)
     assert len(plots.figure(compared).axes) == 4
-    assert plots.figure(compared).axes[0].get_title(loc="left").startswith("(a) max|R")
+    assert plots.figure(compared).axes[0].get_title(loc="left").startswith("(a) JSD")
 
 
 def test_panels_of_a_map_draw_on_the_axes_they_are_given():
