@@ -41,10 +41,28 @@ README = {  # the pictures of the front page
 }
 
 
+SCENARIOS = (
+    "weak-discriminator",
+    "too-few-discriminator-steps",
+    "overfit",
+    "weak-generator",
+    "saturating",
+    "maximum-likelihood",
+    "lsgan",
+    "mixture-1d",
+    "wgan",
+)
+
+
 def command_of(name):
     """The command line in the docstring of an example, as a list of words."""
     docstring = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))
     return shlex.split(re.search(r"^ {4}(ratiogan (?:.*\\\n)*.*)$", docstring, re.M)[1])
+
+
+def scenario_picture(name):
+    """Where the figure of a scenario is kept."""
+    return FOLDER / f"scenario_{name.replace('-', '_')}.png"
 
 
 def shrink(source, target):
@@ -84,3 +102,5 @@ if __name__ == "__main__":
         draw(command_of(name), FOLDER / f"{name}.png", [FOLDER / f"{name}.py"])
     for name in DRAWN:
         draw_itself(name)
+    for name in SCENARIOS:
+        draw(shlex.split(f"ratiogan run training --scenario {name}"), scenario_picture(name))

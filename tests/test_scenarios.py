@@ -4,6 +4,7 @@
 """
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +15,31 @@ from ratiogan.solvers.scenarios import SCENARIOS
 from ratiogan.solvers.training import training
 
 
+EXAMPLES = Path(__file__).parent.parent / "examples" / "README.md"
+
+
 def test_every_scenario_of_the_catalogue_is_there():
     assert list(SCENARIOS) == [name for name in NAMES if name in SCENARIOS]
     assert set(SCENARIOS) == set(NAMES)
+
+
+def quoted(name):
+    """What the examples' page says this scenario prints."""
+    command = rf"^\$ ratiogan run training --scenario {re.escape(name)} -q\n(.*)$"
+    return re.search(command, EXAMPLES.read_text(encoding="utf-8"), re.M)[1]
+
+
+def numbers(text):
+    return [float(x) for x in re.findall(r"[-+]?\d+\.?\d*(?:e[-+]\d+)?", text)]
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_the_examples_quote_what_it_says(name):
+    run, said = training(scenario=name, snapshots=False), quoted(name)
+    pattern = r"[-+]?\d+\.?\d*(?:e[-+]\d+)?"
+    assert re.sub(pattern, "#", run.finding) == re.sub(pattern, "#", said)
+    # Minibatches and hovering amplify round-off, which differs from machine to machine.
+    assert numbers(run.finding) == pytest.approx(numbers(said), rel=0.25, abs=0.02)
 
 
 @pytest.mark.parametrize("name", list(SCENARIOS))
