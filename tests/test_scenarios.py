@@ -14,7 +14,6 @@ from ratiogan.solvers.logits import logits
 from ratiogan.solvers.scenarios import SCENARIOS
 from ratiogan.solvers.training import training
 
-
 EXAMPLES = Path(__file__).parent.parent / "examples" / "README.md"
 
 
