@@ -87,6 +87,12 @@ exact = _decorator(fastmath=False, forceinline=True)
 # and the order of chunks stay as written.
 kernel = _decorator(fastmath={"reassoc", "contract", "nsz"})
 
+# The same for a loop that other kernels call: always inlined. As a function of its own it would
+# exist twice, in its own library and in that of the caller, compiled under other circumstances;
+# which of the two is called depends on what was loaded first, so that the run that fills the cache
+# would differ from all later ones in the last bits.
+inlined = _decorator(fastmath={"reassoc", "contract", "nsz"}, forceinline=True)
+
 
 @intrinsic
 def wide_vectors(typingctx):

@@ -2,6 +2,10 @@
 
 import itertools
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.trainer import Trainer
 from ratiogan.solvers.training import trainer, training
 
+ROOT = Path(__file__).parent.parent
 EXACT = {"batch": "exact", "optimizer": "sgd"}
 
 
@@ -554,6 +559,22 @@ def test_the_same_seed_gives_the_same_run_however_it_is_recorded():
     stepped = trainer(grid=64, max_steps=300, rng=4)
     *_, (_, last) = stepped.iter_states()
     np.testing.assert_array_equal(last, runs[0].ratio)
+
+
+def test_the_run_that_fills_the_kernel_cache_gives_the_same_bytes(tmp_path):
+    """Kernels that call kernels once ran other copies of them when these were new."""
+    script = (
+        "import ratiogan as rg; run = rg.training(grid=64, max_steps=200, gradient='score'); "
+        "print(run.ratio.tobytes().hex(), run.trace.d.tobytes().hex())"
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert said[0] == said[1]
 
 
 def test_a_run_is_saved_and_loaded(tmp_path):

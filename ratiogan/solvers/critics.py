@@ -14,7 +14,7 @@ gradient. The second is another metric between distributions, however far it is 
 
 import numpy as np
 
-from ratiogan._jit import kernel
+from ratiogan._jit import inlined
 from ratiogan.catalogue import CRITICS
 from ratiogan.errors import check_choice
 
@@ -86,7 +86,7 @@ def lipschitz(values, points):
 # --- kernels -------------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def evaluate(weights, gaps, relu, values):
     """f from its weights, into `values`."""
     level = weights[0]
@@ -98,7 +98,7 @@ def evaluate(weights, gaps, relu, values):
         values[j] = level
 
 
-@kernel
+@inlined
 def back(ascent, scale, gaps, relu, balanced, gradient):
     """The gradient in the weights of scale x sum ascent f, into `gradient`.
 

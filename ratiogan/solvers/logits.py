@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ratiogan._jit import jit, kernel
+from ratiogan._jit import inlined, jit, kernel
 from ratiogan._vmath import exp, log, log1p_unit
 from ratiogan.catalogue import GAMES
 from ratiogan.errors import InputError
@@ -402,7 +402,7 @@ def disc_values(form, parameters, phi, real, out):
             out[i] = weight * (1.0 + sign * phi[i])
 
 
-@kernel
+@inlined
 def disc_slopes(form, parameters, phi, real, gen):
     """dl_r/dphi and dl_g/dphi, into `real` and `gen`."""
     p, q, s = parameters
@@ -443,7 +443,7 @@ def best_logits(form, parameters, ratio, out):
             out[i] = 0.0 * gain + (0.0 if gain == 0.0 else 1.0 if gain > 0.0 else -1.0)
 
 
-@kernel
+@inlined
 def _linked(link, phi, out):
     """x = link(phi), into `out`."""
     if link == SIGMOID:
@@ -457,7 +457,7 @@ def _linked(link, phi, out):
             out[i] = phi[i]
 
 
-@kernel
+@inlined
 def generator_values(form, link, a, b, phi, out):
     """u, into `out`."""
     _linked(link, phi, out)

@@ -7,7 +7,7 @@ two cells are looked at.
 
 import numpy as np
 
-from ratiogan._jit import kernel
+from ratiogan._jit import inlined
 
 
 def draw(masses, uniforms):
@@ -40,7 +40,7 @@ def draw(masses, uniforms):
 # --- kernels -------------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def fill_guide(masses, sums, guide):
     """Running sums, and for each of N parts of their range the first cell that reaches into it."""
     n = masses.size
@@ -56,7 +56,7 @@ def fill_guide(masses, sums, guide):
         guide[part] = cell
 
 
-@kernel
+@inlined
 def look_up(sums, guide, uniforms, found):
     """The first cell whose running sum is above each uniform number, into `found`."""
     n = sums.size
@@ -69,7 +69,7 @@ def look_up(sums, guide, uniforms, found):
         found[k] = cell
 
 
-@kernel
+@inlined
 def draw_rows(rows, uniforms, found):
     """As many different rows as there are uniform numbers, into `found`; shuffles `rows`.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratiogan._jit import jit, kernel
+from ratiogan._jit import inlined, jit
 from ratiogan.catalogue import OPTIMIZERS
 from ratiogan.errors import InputError, check_number
 from ratiogan.spec import Spec, resolve
@@ -258,7 +258,7 @@ def clipped(x, clip):
     return -clip if x < -clip else x
 
 
-@kernel
+@inlined
 def descend(code, constants, rate, gradient, weights, first, second, count, clip):
     """One step in place. The rule is chosen outside the loops, which stay vector code."""
     a, b, eps = constants

@@ -17,7 +17,7 @@ c = u - b, or u - E_g u in the last case,
 
 import numpy as np
 
-from ratiogan._jit import kernel
+from ratiogan._jit import inlined
 
 EXACT, CONSTANT, LEAVE_ONE_OUT = range(3)
 
@@ -70,7 +70,7 @@ def score_variance(u, gen, batch, baseline=None, block=None, size=None):
 # --- kernels -------------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def exact_gradient(u, gen, gradient):
     """q_i (u_i - E_g u), into `gradient`; a cell without mass feels nothing."""
     mean = 0.0
@@ -80,7 +80,7 @@ def exact_gradient(u, gen, gradient):
         gradient[i] = gen[i] * ((u[i] if gen[i] != 0.0 else mean) - mean)
 
 
-@kernel
+@inlined
 def score_gradient(kind, baseline, u, gen, found, gradient):
     """Its estimate from the cells `found` of a minibatch, into `gradient`."""
     m = found.size

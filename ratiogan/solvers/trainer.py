@@ -222,7 +222,8 @@ class Trainer(loop.Solver):
             self.disc_steps or 0, self.gen_steps, self.batch or 0, kind != EXACT
         )
         self._fast = (
-            self.losses.disc is not None
+            self.disc_steps is not None
+            and self.losses.disc is not None
             and self.losses.gen is not None
             and disc.factors is None
             and gen.factors is None

@@ -20,6 +20,7 @@ _FEW = 0.1  # share of p_r's effective support below which the generator has col
 _APART = 0.05  # by what share d on data and on fresh samples differ when it overfits
 _ALIKE = 0.02  # by what share a loss may differ from its equilibrium value and look like it
 _GONE = 1e-6  # share of the first JSD below which nothing is left to swing
+_SHORT = 100  # turns before which nothing is said to stall
 _NOTHING = 1e-10  # a JSD that needs no falling
 _NEAR = 2.0  # times the JSD of as many samples of p_r: about as near as a histogram comes
 
@@ -62,71 +63,73 @@ def _verdict(solver, run, trace):
 
 def _course(solver, trace, turns, first):
     """Status and sentence on where JSD went."""
-    level, arrived = hover(trace.step, trace.js)
+    step, js = trace.step, trace.js
+    level, arrived = hover(step, js)
+    start, end = significant(first, 3), significant(level, 3)
     modes = f"{_late_median(trace, 'modes'):.0f} of {solver.n_modes} modes covered"
-    in_use = _late_median(trace, "effective_support")
-    of_real = "p_r" if solver.samples is None else f"{solver.samples} samples of p_r"
-    if in_use < _FEW * solver.real_support:
-        places = np.unique(trace.cell[late(trace.step)]).size
-        hops = f" It hops: its highest cell was {places} different ones in the last quarter."
-        text = (
-            f"COLLAPSED within {turns}: the generator uses {in_use:.1f} cells, {of_real} "
-            f"{solver.real_support:.0f}; {modes}, JSD {significant(level, 3)}."
-            f"{hops if places > 1 else ''}"
-        )
-        return Status.HOPPING if places > 1 else Status.COLLAPSED, text
+    if _late_median(trace, "effective_support") < _FEW * solver.real_support:
+        return _collapse(solver, trace, turns, f"{modes}, JSD {end}")
     if solver.alpha_gen == 0:
-        return Status.CONVERGING, (
-            f"The generator stays, as asked: JSD = {significant(first, 3)} in {turns}."
-        )
-    if first > _NOTHING and np.all(np.abs(trace.js - first) <= _MOVED * first):
-        stayed = f"JSD stayed within 1% of {significant(first, 3)} in {turns}"
-        if solver.samples is None:
-            slope = f"the generator's gradient is {trace.gen_gradient[-1]:.1e}"
-            return Status.STALLED, f"STALLED: {stayed}; {slope}."
-        # Where supports are apart JSD says nothing of samples that are on their way.
-        moved = f"the particles moved by {significant(solver.moved, 2)} (rms)"
-        if solver.moved > _MOVED * solver.real_spread or first < _NEAR * solver.floor:
-            return Status.CONVERGING, f"{stayed}, while {moved}."
-        speed = f"their rms speed is {trace.gen_gradient[-1]:.1e}"
-        return Status.STALLED, f"STALLED: {stayed}; {moved}, and {speed}."
+        return Status.CONVERGING, f"The generator stays, as asked: JSD = {start} in {turns}."
+    if first > _NOTHING and np.all(np.abs(js - first) <= _MOVED * first):
+        return _stays(solver, trace, f"JSD stayed within 1% of {start} in {turns}")
     if level > (1.0 + _MOVED) * first:
-        least = int(np.argmin(trace.js))
-        fell = trace.js[least] < (1.0 - _MOVED) * first
-        text = (
-            f"JSD {'ROSE' if not fell else 'FELL'} from {significant(first, 3)} to "
-            + (
-                f"{significant(trace.js[least], 3)} by turn {trace.step[least]} and ROSE to "
-                if fell
-                else ""
-            )
-            + f"{significant(level, 3)}, its mean over the last quarter of {turns}; {modes}."
-        )
+        least = int(np.argmin(js))
+        way = f"ROSE from {start}"
+        if js[least] < (1.0 - _MOVED) * first:
+            way = f"FELL from {start} to {significant(js[least], 3)} by turn {step[least]} and ROSE"
+        text = f"JSD {way} to {end}, its mean over the last quarter of {turns}; {modes}."
         return Status.CONVERGING, text
-    if falls(trace.step, trace.js):
-        text = (
-            f"JSD FELL from {significant(first, 3)} to {significant(trace.js[-1], 3)} in {turns}, "
-            f"and still falls; {modes}."
-        )
+    if falls(step, js):
+        last = significant(js[-1], 3)
+        text = f"JSD FELL from {start} to {last} in {turns}, and still falls; {modes}."
         return Status.CONVERGING, text
-    highest = trace.js[late(trace.step)].max()
-    if highest <= _GONE * first:
-        return Status.CONVERGING, (
-            f"JSD FELL from {significant(first, 3)} to {level:.1e}, the mean of the last quarter "
-            f"of {turns}; {modes}."
-        )
-    low, high = between(trace.step, trace.js, arrived)
-    ends = f"between {significant(low, 2)} and {significant(high, 2)}"
-    if swings(trace.step, trace.js):
-        return Status.CYCLE, (
-            f"JSD SWINGS {ends} from turn {arrived} to turn {trace.step[-1]}, after "
-            f"{significant(first, 3)} at the start; {modes}."
-        )
+    if js[late(step)].max() <= _GONE * first:
+        mean = f"{level:.1e}, the mean of the last quarter of {turns}"
+        return Status.CONVERGING, f"JSD FELL from {start} to {mean}; {modes}."
+    low, high = (significant(value, 2) for value in between(step, js, arrived))
+    if swings(step, js):
+        text = f"JSD SWINGS between {low} and {high} from turn {arrived} to turn {step[-1]}"
+        return Status.CYCLE, f"{text}, after {start} at the start; {modes}."
+    if level > (1.0 - _MOVED) * first:
+        text = f"JSD HOVERS about where it began, {start}, between {low} and {high} in {turns}"
+        return Status.CONVERGING, f"{text}; {modes}."
     text = (
-        f"JSD FELL from {significant(first, 3)} to {significant(level, 2)} by turn {arrived}, and "
-        f"hovers there until turn {trace.step[-1]}, {ends}; {modes}."
+        f"JSD FELL from {start} to {significant(level, 2)} by turn {arrived}, and hovers there "
+        f"until turn {step[-1]}, between {low} and {high}; {modes}."
     )
     return Status.CONVERGING, text
+
+
+def _collapse(solver, trace, turns, rest):
+    """A generator in few cells, which may move on or stay."""
+    of_real = "p_r" if solver.samples is None else f"{solver.samples} samples of p_r"
+    in_use = _late_median(trace, "effective_support")
+    text = (
+        f"COLLAPSED within {turns}: the generator uses {in_use:.1f} cells, {of_real} "
+        f"{solver.real_support:.0f}; {rest}."
+    )
+    places = np.unique(trace.cell[late(trace.step)]).size
+    if places == 1:
+        return Status.COLLAPSED, text
+    hops = f"It hops: its highest cell was {places} different ones in the last quarter."
+    return Status.HOPPING, f"{text} {hops}"
+
+
+def _stays(solver, trace, stayed):
+    """A JSD that hardly moved: stalled, or not yet on its way."""
+    still = trace.step[-1] >= _SHORT or trace.gen_gradient[-1] == 0
+    status = Status.STALLED if still else Status.CONVERGING
+    word = "STALLED: " if status is Status.STALLED else ""
+    if solver.samples is None:
+        slope = f"the generator's gradient is {trace.gen_gradient[-1]:.1e}"
+        return status, f"{word}{stayed}; {slope}."
+    # Where supports are apart JSD says nothing of samples that are on their way.
+    moved = f"the particles moved by {significant(solver.moved, 2)} (rms)"
+    if solver.moved > _MOVED * solver.real_spread or trace.js[0] < _NEAR * solver.floor:
+        return Status.CONVERGING, f"{stayed}, while {moved}."
+    speed = f"their rms speed is {trace.gen_gradient[-1]:.1e}"
+    return status, f"{word}{stayed}; {moved}, and {speed}."
 
 
 def _lost(solver, n):

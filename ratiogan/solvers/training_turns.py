@@ -13,12 +13,11 @@ A gradient in weights of blocks of cells is divided by their shares of p_r (``re
 import math
 from functools import cache
 
-from ratiogan._jit import kernel
+from ratiogan._jit import inlined, kernel
 from ratiogan._vmath import exp, log
 from ratiogan.solvers.logits import (
     CROSS_ENTROPY,
     SOFTPLUS,
-    best_logits,
     disc_slopes,
     generator_value,
     generator_values,
@@ -43,7 +42,7 @@ def draws_per_turn(disc_steps, gen_steps, batch, sampled):
 # --- kernels -------------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def pooled(values, block, scale, sums):
     """Sums over the cells of each weight, times `scale`, into `sums`."""
     if sums.size == values.size:
@@ -57,7 +56,7 @@ def pooled(values, block, scale, sums):
         sums[k] *= scale[k]
 
 
-@kernel
+@inlined
 def spread(weights, block, values):
     """The weight of every cell, into `values`."""
     if weights.size == values.size:
@@ -68,14 +67,14 @@ def spread(weights, block, values):
             values[i] = weights[block[i]]
 
 
-@kernel
+@inlined
 def expected_ascent(real, gen, real_slope, gen_slope, out):
     """dE_r[l_r] + E_g[l_g] in phi, cell by cell: exact expectations."""
     for i in range(out.size):
         out[i] = real[i] * real_slope[i] + gen[i] * gen_slope[i]
 
 
-@kernel
+@inlined
 def sampled_ascent(found_real, found_gen, real_slope, gen_slope, out):
     """The same from two minibatches."""
     out[:] = 0.0
@@ -85,7 +84,7 @@ def sampled_ascent(found_real, found_gen, real_slope, gen_slope, out):
         out[found_gen[k]] += gen_slope[found_gen[k]] * share
 
 
-@kernel
+@inlined
 def place(theta, block, base, centre, logs, gen):
     """The masses of p_g ~ base e^theta; False if they are no numbers.
 
@@ -116,7 +115,7 @@ def place(theta, block, base, centre, logs, gen):
     return False
 
 
-@kernel
+@inlined
 def project(masses, ratio):
     """R onto {R >= 0, E[R] = 1} in L2(p_r), in place; False if R is not finite.
 
@@ -142,7 +141,7 @@ def project(masses, ratio):
     return True
 
 
-@kernel
+@inlined
 def disc_update(disc, cells, state, memory, work, rule, codes, rates, uniforms):
     """One update of the discriminator's weights, and of phi on the cells."""
     form, parameters, clip = disc
@@ -166,7 +165,7 @@ def disc_update(disc, cells, state, memory, work, rule, codes, rates, uniforms):
     spread(weights, disc_block, phi)
 
 
-@kernel
+@inlined
 def gen_gradient(cells, state, work, codes, baseline, uniforms):
     """The gradient of E_g[u] in the generator's weights, into the work space; u is there."""
     _, masses, _, _, gen_block, _, gen_scale, _, _ = cells
@@ -193,7 +192,7 @@ def gen_gradient(cells, state, work, codes, baseline, uniforms):
             gradient[k] = gradient[k] / shares[k] if shares[k] > 0.0 else 0.0
 
 
-@kernel
+@inlined
 def spread_sums(values, block, sums):
     """Sums over the cells of each weight, into `sums`."""
     if sums.size == values.size:
@@ -205,7 +204,7 @@ def spread_sums(values, block, sums):
         sums[block[i]] += values[i]
 
 
-@kernel
+@inlined
 def gen_update(cells, state, memory, work, rule, codes, rates):
     """One update of the generator's weights along the gradient; False if p_g is lost."""
     _, masses, base, _, gen_block, _, _, _, _ = cells
@@ -222,22 +221,7 @@ def gen_update(cells, state, memory, work, rule, codes, rates):
     return place(theta, gen_block, base, centre, logs, gen)
 
 
-@kernel
-def respond(disc, cells, state, work):
-    """The discriminator solved: phi at the best response of its cells."""
-    form, parameters, _ = disc
-    real, _, _, disc_block, _, _, _, _, _ = cells
-    weights, phi, _, gen, _, _ = state
-    shares, ratio = work[2][: weights.size], work[3]
-    spread_sums(real, disc_block, shares)
-    spread_sums(gen, disc_block, ratio)
-    for k in range(weights.size):
-        ratio[k] /= shares[k]
-    best_logits(form, parameters, ratio, weights)
-    spread(weights, disc_block, phi)
-
-
-@kernel
+@inlined
 def is_lost(values):
     """Whether there is a NaN or an infinity among them."""
     total = 0.0
@@ -261,7 +245,7 @@ def take_turns(losses, cells, state, memories, work, rule, codes, rates, baselin
     work : slopes (real; generated, or u), ascent, gradients of both, sums, guide, cells drawn twice
     rule : code and constants of the optimizer
     codes : batch (0: exact), whether rows are drawn, kind of the generator's gradient, its inner
-        product, whether it is R itself, disc_steps (0: solved), gen_steps
+        product, whether it is R itself, disc_steps, gen_steps
     rates : alpha_disc, alpha_gen
     baseline : float
     uniforms : array (turns, draws_per_turn)
@@ -274,15 +258,13 @@ def take_turns(losses, cells, state, memories, work, rule, codes, rates, baselin
     for turn in range(turns):
         drawn = uniforms[turn]
         begin = 0
-        if disc_steps == 0:
-            respond(disc, cells, state, work)
-        elif batch:
+        if batch:
             fill_guide(gen, gen_sums, gen_guide)
         for _ in range(disc_steps):
             end = begin + 2 * batch
             disc_update(disc, cells, state, memories[0], work, rule, codes, rates, drawn[begin:end])
             begin = end
-        if disc_steps > 0 and is_lost(state[0]):
+        if is_lost(state[0]):
             return turn, DISC_LOST
         for _ in range(gen_steps):
             end = begin + (batch if kind != EXACT else 0)

@@ -14,7 +14,7 @@ around it; what is shifted beyond the last cell stays there.
 
 import math
 
-from ratiogan._jit import jit, kernel
+from ratiogan._jit import inlined, jit, kernel
 from ratiogan._vmath import exp
 from ratiogan.solvers.critics import back, evaluate
 from ratiogan.solvers.logits import sigmoid, softplus
@@ -33,7 +33,7 @@ def draws_per_turn(disc_steps, gen_steps, batch, sampled):
 # --- kernels -------------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def place(problem, state, shifts):
     """The masses of p_g, from theta."""
     points, _, masses, base = problem[:4]
@@ -85,7 +85,7 @@ def _rise(points, u, x):
     return (u[right] - u[left]) / (points[right] - points[left])
 
 
-@kernel
+@inlined
 def _ascent(masses, gen, values, real_found, gen_found, logits, batch, ascent):
     """How E_r f - E_g f, or E_r log sigmoid f + E_g log(1 - sigmoid f), grows with f.
 
@@ -105,7 +105,7 @@ def _ascent(masses, gen, values, real_found, gen_found, logits, batch, ascent):
         ascent[j] -= sigmoid(values[j]) if logits else 1.0
 
 
-@kernel
+@inlined
 def _critic_turn(problem, state, memory, work, rule, codes, rates, uniforms):
     """All updates of the critic in one turn; its values are left in `state`."""
     _, gaps, masses, _, real_sums, real_guide, _, _ = problem
@@ -129,7 +129,7 @@ def _critic_turn(problem, state, memory, work, rule, codes, rates, uniforms):
     evaluate(weights, gaps, relu, values)
 
 
-@kernel
+@inlined
 def gen_gradient(problem, state, work, codes, uniforms):
     """The gradient of the generator's loss in theta, into the work space."""
     points, _, masses, base, _, _, base_sums, base_guide = problem
