@@ -266,6 +266,7 @@ CASES = [
 ]
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("by_hand", [False, True])
 @pytest.mark.parametrize("case", CASES)
 def test_turns_are_those_of_a_naive_twin(case, by_hand):
@@ -425,6 +426,7 @@ def estimates(m, kind, baseline):
         yield math.prod(Q[list(cells)]), gradient
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("m", [2, 3, 5])
 @pytest.mark.parametrize("baseline", [0.0, 1.3, None])
 def test_score_estimates_are_unbiased_and_their_variance_is_the_formula(m, baseline):
