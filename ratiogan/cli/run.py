@@ -229,8 +229,8 @@ def _sweep(pairs):
 
 
 def _fill_problem(options, scenarios):
-    """Where neither source was typed, that of the scenarios; what was typed of the cells stays."""
-    if not any(scenarios) or options["real"] or options["gen"]:
+    """What was not typed of the problem is the scenarios'; their cells only with their sources."""
+    if not any(scenarios) or (options["real"] and options["gen"]):
         return
     from ratiogan.solvers.scenarios import shared_problem
 
@@ -347,18 +347,25 @@ def _training_settings(options):
     game = f"game  {_game_and_loss(options['game'])}"
     if options["gen_loss"] != options["game"]:
         game = f"game  {options['game']}     gen-loss {_game_and_loss(options['gen_loss'])}"
-    rates = (
-        f"alpha {significant(options['alpha_disc'])} discriminator, "
-        f"{significant(options['alpha_gen'])} generator"
-    )
+    trained = options["disc_steps"] != "best"  # solved, or a kernel density: it has no rate
+    rates = f"alpha {significant(options['alpha_gen'])} generator"
+    if trained:
+        rates = f"alpha {significant(options['alpha_disc'])} discriminator, {rates[6:]}"
     score = f"gradient {options['gradient']}"
     if options["gradient"] == "score":
         score += f", baseline {options['baseline'] or 'none'}"
+    kde = options.get("discriminator") == "kde"
+    players = [("disc", "discriminator")] if not kde else []
+    players += [("gen", "generator")] if options["gen_cells"] is not None else []
     capacities = "capacity " + ", ".join(
         f"{options[f'{player}_cells']} cells {who}"
         + (f" smoothed by {significant(smooth)}" if (smooth := options[f"{player}_smooth"]) else "")
-        for player, who in (("disc", "discriminator"), ("gen", "generator"))
+        for player, who in players
     )
+    if kde:
+        capacities = f"kernel densities of sd {_numbers(options['bandwidth'])}"
+    if options.get("particles"):
+        capacities += f", {options['particles']} particles"
     defaults = catalogue.ALGORITHMS["training"].defaults
     own = [
         f"{key.replace('_', ' ')} {options[key]}"
@@ -367,6 +374,14 @@ def _training_settings(options):
     ]
     turns = _turns(options, "discriminator")
     return _joined([game, turns, f"{options['optimizer']}, {rates}", score, capacities, *own])
+
+
+def _numbers(value):
+    """One number or one for each axis."""
+    from ratiogan.text import significant
+
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    return " x ".join(significant(one, 3) for one in values)
 
 
 def _turns(options, player):

@@ -72,6 +72,7 @@ class Capacity:
         self.block, self.size = block.reshape(-1).astype(np.int64), used.size
         self.pooled = self.size < self.block.size
         self.factors = _factors(grid, self.smooth, f"{player}_smooth") if self.smooth else None
+        self._squares = None  # of all of A, which is large: made when first asked for
         self.plain = not self.pooled and self.factors is None
 
     def spread(self, weights):
@@ -95,6 +96,15 @@ class Capacity:
         if not self.pooled:
             return values
         return np.bincount(self.block, values, self.size)
+
+    def pool_squares(self, values):
+        """(A o A)^T values: sums weighted by the squares of A's entries."""
+        if self.factors is None:
+            return self.pool(values)
+        if self._squares is None:
+            rows = np.eye(self.size)
+            self._squares = np.array([self.spread(row) for row in rows]) ** 2
+        return self._squares @ values
 
     def _smoothed(self, values):
         from scipy.fft import dctn, idctn  # start-up: most runs need no transform

@@ -9,7 +9,6 @@ import numpy as np
 
 _SWING = 2.0  # factor between the least and the most from which a smooth curve is a swing
 _SMOOTH = 0.25  # von Neumann's ratio below which it is smooth: 1 for independent noise
-_AWAY = 3.0  # by what factor a value may be above the mean of the last quarter and hover there
 _FALLEN = 1e-3  # share of it by which it must have fallen, too: less is said of what stays
 _ERRORS = 3.0  # standard errors by which it must have fallen within the last quarter to fall still
 
@@ -46,6 +45,8 @@ def falls(steps, values):
     last = values[late(steps)]
     if last.size < 2:
         return bool(values[-1] < values[0])
+    if last.size > 2 and np.all(np.diff(last) < 0) and last[-1] < (1.0 - _FALLEN) * last[0]:
+        return bool(last[-1] < values[~late(steps)].min(initial=math.inf))
     one, two = last[: last.size // 2], last[last.size // 2 :]
     error = math.sqrt(np.var(one) / one.size + np.var(two) / two.size)
     earlier = values[~late(steps)].min(initial=math.inf)
@@ -70,10 +71,13 @@ def swings(steps, values):
     >>> swings(steps, np.array([1.0, *([0.1, 0.2] * 100)]))
     False
     """
-    level, arrived = hover(steps, values)
+    _, arrived = hover(steps, values)
     seen = values[steps >= arrived]
-    if values[late(steps)].max() > _AWAY * level:
-        return True
     if seen.size < 3 or seen.max() <= _SWING * seen.min():
+        return False
+    # There and back: a curve that only rises, or one spike, is no swing.
+    sides = np.sign(seen - np.mean(seen))
+    crossings = int(np.count_nonzero(np.diff(sides[sides != 0])))
+    if crossings < 2 or np.count_nonzero(sides > 0) < 2:
         return False
     return bool(np.mean(np.diff(seen) ** 2) < _SMOOTH * 2.0 * np.var(seen))

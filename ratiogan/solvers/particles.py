@@ -43,6 +43,7 @@ from ratiogan.solvers.training_turns import ALL_TAKEN, draws_per_turn
 _FINEST = 0.5  # cells that the kernel's sd may be short of: less, and the grid cannot show it
 _FLOOR_DRAWS = 4  # samples of p_r whose histograms tell what counting leaves of JSD and support
 _CROSSING = 20_000  # moves of adam from one end of the longest axis to the other
+_MOST_BYTES = 8e9  # that particles and their memories may take
 _FAR = 1e300  # an R as good as infinite
 
 
@@ -167,6 +168,16 @@ class Particles(Trainer):
 
     # --- reading the arguments ---
 
+    def _check_room(self):
+        super()._check_room()
+        need = 8 * self.samples * (6 * self.real.grid.ndim + 6)
+        if need > _MOST_BYTES:
+            raise InputError(
+                f"particles {self.samples} take {need / 1e9:.3g} GB.",
+                argument="particles",
+                fix="Pass fewer.",
+            )
+
     def _read_particles(self, particles):
         self._given = None
         if np.ndim(particles) > 0:
@@ -223,6 +234,7 @@ class Particles(Trainer):
         basins = np.full(real.grid.shape, -1)
         basins[self.support] = self._basins
         self._basins = basins.reshape(-1)
+        self._numbers = np.arange(real.grid.size)
         self.real_spread = math.sqrt(float(real.variance().sum()))
         self._edges = np.array([[axis.low, axis.high] for axis in real.grid.axes]).T
         if self._given is not None:

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ratiogan.catalogue import SCENARIOS as NAMES
 from ratiogan.distribution import Distribution
 from ratiogan.errors import InputError, nearest
 from ratiogan.solution import Prediction, Status, Trace
 from ratiogan.solvers.levels import late
 from ratiogan.solvers.logits import logits
 from ratiogan.solvers.softmax import score_variance
-from ratiogan.solvers.training_outcome import equilibrium
+from ratiogan.solvers.training_outcome import equilibrium, near
 from ratiogan.solvers.wgan import WGAN
 from ratiogan.text import significant
 
 _PROBLEM = ("real", "gen", "grid", "domain")
-_ALIKE = 0.02  # share by which a loss may differ from its value at equilibrium
 _SETTLED = 0.1  # share of the first JSD that counts as learned
 _FAR = 0.1  # max|R-1| from which R is far from 1
 _BEYOND = 1.5  # the samples of lsgan that start beyond the data
@@ -86,7 +86,7 @@ def play(name, given, build, rng, **how):
     InputError
         For an unknown name, with the nearest ones.
     """
-    if name not in SCENARIOS:
+    if not isinstance(name, str) or name not in SCENARIOS:
         near = nearest(str(name), SCENARIOS)
         hint = f"Nearest: {', '.join(near)}. " if near else ""
         raise InputError(
@@ -97,7 +97,9 @@ def play(name, given, build, rng, **how):
     scenario = SCENARIOS[name]
     build = scenario.solver or build
     settings = dict(scenario.settings)
-    if any(isinstance(given.get(key), Distribution) for key in ("real", "gen")):
+    if any(isinstance(given.get(key), Distribution) for key in ("real", "gen")) or (
+        "real" in given and "gen" in given
+    ):
         settings = {key: value for key, value in settings.items() if key not in ("grid", "domain")}
     options = {**settings, **given}
     known = inspect.signature(build).parameters
@@ -108,33 +110,60 @@ def play(name, given, build, rng, **how):
             argument=foreign[0],
             fix=f"Leave it out; see: ratiogan run {build.name} --help",
         )
-    seed = rng if rng is None or isinstance(rng, (int, np.integer)) else rng.integers(1 << 62)
+    # One seed for all of them: they differ in one thing only.
+    whole = isinstance(rng, (int, np.integer))
+    seed = rng if whole else int(np.random.default_rng(rng).integers(1 << 62))
     solver = build(rng=seed, **options)
+    _check_axes(name, solver)
+    # Companions first: what cannot be run is refused before anything takes its time.
+    beside = {
+        key: build(rng=seed, **{**options, **_kept(changes, given)})
+        for key, changes in scenario.companions.items()
+    }
     run = solver.solve(**how)
     run = replace(run, options={"scenario": name, **run.options})
     if run.status in (Status.INTERRUPTED, Status.DIVERGED):
         return run
     others = {}
-    for key, changes in scenario.companions.items():
-        companion = build(rng=seed, **{**options, **changes})
+    for key, companion in beside.items():
         others[key] = companion.solve(record=how.get("record", "auto"), snapshots=False)
         if others[key].status is Status.INTERRUPTED:
             return replace(others[key], options=run.options)
-    told = scenario.tell(solver, run, others)
-    beside = {
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = scenario.tell(solver, run, others)
+    columns = {
         f"js {key}": one.trace.js
         for key, one in others.items()
         if np.array_equal(one.trace.step, run.trace.step)
     }
-    sentence = told.sentence if told.seen else f"NOT SEEN with these settings: {told.sentence}"
+    sentence = told.sentence
+    if not told.seen:
+        sentence = f"NOT SEEN with these settings: {NAMES[name].summary}. {run.finding}"
     return replace(
         run,
-        trace=Trace({**run.trace.columns, **beside}),
+        trace=Trace({**run.trace.columns, **columns}),
         finding=sentence,
         as_predicted=bool(run.as_predicted and told.seen),
         predictions=(*told.predictions, *run.predictions),
-        notes=(*run.notes, f"Without the scenario's comparison: {run.finding}"),
+        notes=(*run.notes, f"The run by itself: {run.finding}") if told.seen else run.notes,
     )
+
+
+def _kept(changes, given):
+    """What a companion changes; a setting of `given` that it would contradict is its own again."""
+    exact = {"data": None} if changes.get("disc_steps") == "best" and "data" in given else {}
+    smooth = {"disc_smooth": 0.0} if changes.get("disc_steps") == "best" else {}
+    return {**changes, **exact, **(smooth if "disc_smooth" in given else {})}
+
+
+def _check_axes(name, solver):
+    """Samples on a line have a way to go; on the plane these sentences mean nothing."""
+    if SCENARIOS[name].settings.get("family") == "particles" and solver.real.grid.ndim != 1:
+        raise InputError(
+            f"scenario {name} is about samples on a line, got {solver.real.grid.ndim} axes.",
+            argument="scenario",
+            fix="Pass sources of one column, or family particles without a scenario.",
+        )
 
 
 def own_problem(name):
@@ -189,8 +218,7 @@ def _number(value, digits=3):
 def _healthy(solver, run, others):
     g, d = equilibrium(solver)
     first, level = run.trace.js[0], _mean(run, "js")
-    seen = abs(_mean(run, "g") - g) <= _ALIKE * abs(g) and abs(_mean(run, "d") - d) <= _ALIKE * d
-    seen = seen and level <= _SETTLED * first
+    seen = near(_mean(run, "g"), g) and near(_mean(run, "d"), d) and level <= _SETTLED * first
     return Told(
         seen,
         f"HEALTHY: g hovers at {_mean(run, 'g'):.4f} ({_name(g)}) and d at {_mean(run, 'd'):.4f} "
@@ -264,17 +292,15 @@ def _weak_generator(solver, run, others):
     return Told(
         abs(level - bound) < 0.1 * bound and bound > 2.0 * other,
         f"UNDERFITS: JSD stays at {_number(level)}. A generator of {solver.gen_capacity.size} "
-        f"cells that descends exactly, with the discriminator solved, ends at {_number(bound)}; "
-        f"one logit for every cell gets to {_number(other, 2)}.",
-        (
-            Prediction(
-                "JSD of the best generator of this capacity", bound, level, abs(level - bound)
-            ),
-        ),
+        f"cells that descends its own cost E[Phi] exactly, with the discriminator solved, ends at "
+        f"{_number(bound)}; one logit for every cell gets to {_number(other, 2)}.",
+        (Prediction("JSD of exact descent with this capacity", bound, level, abs(level - bound)),),
     )
 
 
 def _maximum_likelihood(solver, run, others):
+    if solver.gradient == "exact":
+        return Told(False, "")
     start, w = solver.start, solver.geometry.masses
     q = w * start
     noise, slopes = [], []
@@ -306,11 +332,12 @@ def _saturating(solver, run, others):
     other = others["non-saturating"]
     ways = [_way(solver, one.particles) for one in (run, other)]
     speeds = [float(one.trace.gen_gradient[0]) for one in (run, other)]
+    game = run.options["game"]
     return Told(
         ways[0] < 0.05 and ways[1] > 0.95,
-        f"SATURATED: in {run.n_steps} turns the minimax samples went {_percent(ways[0])} of the "
+        f"SATURATED: in {run.n_steps} turns the {game} samples went {_percent(ways[0])} of the "
         f"way to the data, the non-saturating ones {_percent(ways[1])}, with the same optimal "
-        f"discriminator: it rejects all of them, and there the minimax loss has a slope of "
+        f"discriminator: it rejects all of them, and there the {game} loss has a slope of "
         f"{speeds[0]:.1e}, the other of {_number(speeds[1])} (rms, at the start).",
     )
 
@@ -319,7 +346,7 @@ def _way(solver, places):
     """Which share of the way from the mean of p_g to that of p_r the mean of samples has gone."""
     points = solver.real.grid.points()[:, 0]
     start, goal = (float(one.mass.reshape(-1) @ points) for one in (solver.gen, solver.real))
-    return (float(places[:, 0].mean()) - start) / (goal - start)
+    return (float(places[:, 0].mean()) - start) / (goal - start) if goal != start else math.nan
 
 
 def _percent(share):
@@ -330,6 +357,8 @@ def _lsgan(solver, run, others):
     points = solver.real.grid.points()[:, 0]
     start = solver.first_places[:, 0]
     beyond = start > _BEYOND
+    if not beyond.any():
+        return Told(False, "")
     moved, ends = {}, {}
     for name, one in {"(-1, 1, 0)": run, **others}.items():
         places = one.particles[:, 0]

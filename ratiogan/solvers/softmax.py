@@ -22,7 +22,7 @@ from ratiogan._jit import inlined
 EXACT, CONSTANT, LEAVE_ONE_OUT = range(3)
 
 
-def score_variance(u, gen, batch, baseline=None, block=None, size=None):
+def score_variance(u, gen, batch, baseline=None, pool=None, squares=None):
     """Var of each component of the score-function estimate of dE_g[u]/dtheta.
 
     Parameters
@@ -35,14 +35,13 @@ def score_variance(u, gen, batch, baseline=None, block=None, size=None):
         m.
     baseline : float or None
         A constant b; None for the mean of the others (leave-one-out, m >= 2).
-    block : int array (N,), optional
-        Which weight each cell has, where cells share them.
-    size : int, optional
-        How many weights there are then.
+    pool, squares : callable, optional
+        Where log R = A theta for K weights: values on the cells -> A^T values, and (A o A)^T
+        values, arrays (K,). By default A is the identity.
 
     Returns
     -------
-    array (N,) or (size,)
+    array (K,)
 
     Examples
     --------
@@ -50,20 +49,19 @@ def score_variance(u, gen, batch, baseline=None, block=None, size=None):
     >>> score_variance(u, q, 10, baseline=0.0), score_variance(u, q, 10, baseline=2.0)
     (array([0.1, 0.1]), array([0., 0.]))
     """
-
-    def pooled(values):
-        return values if block is None else np.bincount(block, values, size)
-
+    pool = pool or np.asarray
+    squares = squares or pool
     seen = np.where(gen > 0, u, 0.0)
-    mean = gen @ seen
+    mean = np.sum(gen * seen)
     c = seen - (mean if baseline is None else baseline)
-    share = pooled(gen)
-    gradient = pooled(gen * (seen - mean))
-    squares = pooled(gen * c * c) * (1.0 - 2.0 * share) + share**2 * (gen @ (c * c))
-    variance = (squares - gradient**2) / batch
+    weight, share = gen * c * c, pool(gen)
+    gradient = pool(gen * (seen - mean))
+    # The score of a weight at y is A_y less its mean, `share`.
+    square = squares(weight) - 2.0 * share * pool(weight) + share**2 * np.sum(weight)
+    variance = (square - gradient**2) / batch
     if baseline is None:
-        spread = gen @ (seen - mean) ** 2
-        variance += (spread * share * (1.0 - share) + gradient**2) / (batch * (batch - 1.0))
+        spread = np.sum(gen * (seen - mean) ** 2) * (squares(gen) - share**2)
+        variance += (spread + gradient**2) / (batch * (batch - 1.0))
     return np.maximum(variance, 0.0)  # a difference of squares: round-off may be below 0
 
 

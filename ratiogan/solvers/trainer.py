@@ -36,6 +36,7 @@ from ratiogan.solvers.team import SOLO
 
 _LARGEST_BLOCK = 1 << 23  # cells times updates: a tenth of a second, so that Ctrl-C is answered
 _MOST_DRAWS = 1 << 20
+_MOST_BYTES = 2e9  # that the draws of one turn may take
 _COVERED = 0.5  # R of a mode that counts as covered
 
 
@@ -92,7 +93,7 @@ class Trainer(loop.Solver):
         self._read_rates(alpha_disc, alpha_gen, disc_steps, gen_steps, optimizer)
         self._read_batch(batch, data)
         self.gradient = check_choice("gradient", gradient, ("exact", "score"))
-        self.baseline = _baseline(baseline, self.losses.gen_game, self.gradient)
+        self.baseline = _baseline(baseline, self.losses)
         self.inner_product = check_choice("inner_product", inner_product, tuple(INNER_PRODUCTS))
         self.tol = at_least_0("tol", tol)
         self.max_steps = check_integer("max_steps", max_steps, minimum=1)
@@ -102,6 +103,7 @@ class Trainer(loop.Solver):
         self._read_rng(rng)
         self._read_capacities(disc_cells, disc_smooth, gen_cells, gen_smooth)
         self._prepare()
+        self._check_room()
         begun = time.perf_counter()
         self._restart()
         self.compile_seconds = time.perf_counter() - begun
@@ -147,6 +149,13 @@ class Trainer(loop.Solver):
                 argument="gradient",
                 fix="Pass gradient exact, or batch 64.",
             )
+        said = "leave-one-out" if self.baseline is None else f"{self.baseline:g}"
+        if self.gradient == "exact" and self.baseline != 0.0:
+            raise InputError(
+                f"baseline {said} belongs to gradient score, got gradient exact.",
+                argument="baseline",
+                fix="Pass gradient score, or baseline none.",
+            )
         if self.baseline is None and self.batch == 1:
             raise InputError(
                 "baseline leave-one-out needs a batch of 2 or more, got 1.",
@@ -167,11 +176,22 @@ class Trainer(loop.Solver):
                     fix="Take family logits.",
                 )
 
+    def _check_room(self):
+        """Refuse minibatches that one turn's draws would not fit in memory."""
+        need = 8 * (self._draws + 4 * (self.batch or 0))
+        if need > _MOST_BYTES:
+            raise InputError(
+                f"batch {self.batch} takes {need / 1e9:.3g} GB for the draws of one turn.",
+                argument="batch",
+                fix="Pass fewer samples, or batch exact.",
+            )
+
     def _read_problem(self, real, gen, grid, domain, singular):
         real, gen = presets.problem(real, gen, grid, domain)
         start = density_ratio(gen=gen, real=real, singular=singular)
         self.real, self.gen = start.real, start.gen
         self.support = self.real.mass > 0
+        self._numbers = np.flatnonzero(self.support)  # of the cells, on the grid
         masses = self.real.mass[self.support].copy()
         masses.flags.writeable = False
         self.geometry = Geometry("reference", masses)
@@ -193,7 +213,14 @@ class Trainer(loop.Solver):
 
     def _read_rng(self, rng):
         self.seed = int(rng) if isinstance(rng, numbers.Integral) else None
-        self._rng = np.random.default_rng(rng)
+        try:
+            self._rng = np.random.default_rng(rng)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"rng must be None, a whole number from 0 on or a Generator, got {rng!r}.",
+                argument="rng",
+                fix="Pass rng=0.",
+            ) from None
         self._rng_state = self._rng.bit_generator.state
 
     # --- the arrays ---
@@ -313,10 +340,17 @@ class Trainer(loop.Solver):
         taken, lost = self._turns(uniforms)
         if lost == turns.ALL_TAKEN:
             return n
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.reached = [float(np.nanmax(np.abs(one), initial=0.0)) for one in self._signals()]
         self._put_back(before)
         self._turns(uniforms[:taken])
         self.lost = lost
         return taken
+
+    def _signals(self):
+        """phi and u where p_g has mass: what overflows when a number is lost."""
+        here = self.state_[3] != 0
+        return self.phi[here], self.losses.generator_loss(self.phi)[here]
 
     def _turns(self, uniforms):
         if self._fast:
@@ -402,7 +436,7 @@ class Trainer(loop.Solver):
         masses, gen = self.geometry.masses, self.state_[3]
         cells = np.empty(gen.size)
         if self.family == "ratio":
-            return masses * (u - masses @ u) * self.cells[6]
+            return masses * (u - _dot(masses, u)) * self.cells[6]
         if len(drawn):
             kind, found = self._codes[2], draw(gen, drawn)
             score_gradient(kind, self.baseline or 0.0, u, gen, found, cells)
@@ -410,8 +444,7 @@ class Trainer(loop.Solver):
             exact_gradient(u, gen, cells)
         gradient = self.gen_capacity.pool(cells) * self.cells[6]
         if self.inner_product == "fisher":
-            shares = self.gen_capacity.pool(gen)
-            return np.divide(gradient, shares, out=np.zeros_like(gradient), where=shares > 0)
+            return _over(gradient, self.gen_capacity.pool(gen))
         return gradient
 
     def _descend(self, rate, gradient, weights, player, clip):
@@ -440,7 +473,7 @@ class Trainer(loop.Solver):
             u = losses.generator_loss(phi)
             on_gen = _expected(gen, gen_loss)
             right = np.sign(gen_loss - real_loss)  # 1 where phi says real
-            accuracy = 0.5 + 0.25 * float(masses @ right - gen @ right)
+            accuracy = 0.5 + 0.25 * (_dot(masses, right) - _dot(gen, right))
             disc = self.disc_capacity
             ascent = seen * losses.slope_real(phi) + gen * losses.slope_gen(phi)
             disc_gradient = disc.pool(ascent)
@@ -458,26 +491,27 @@ class Trainer(loop.Solver):
     def _least_cost(self, masses, gen):
         """E[d*]: the least d of a discriminator of this many cells."""
         real, other = (_shares(self.disc_capacity, mass, whole=True) for mass in (masses, gen))
-        return float(real @ self.losses.game.discriminator_cost(other / real))
+        return _dot(real, self.losses.game.discriminator_cost(other / real))
 
     def _gen_slope(self, u):
         """Norm of the exact gradient of the generator, and the sd of its estimate in that norm."""
-        gen = self.state_[3]
-        u = np.where(gen > 0, u, 0.0)
+        masses, gen, player = self.geometry.masses, self.state_[3], self.gen_capacity
         if self.family == "ratio":
-            gradient = self.geometry.masses * (u - self.geometry.masses @ u)
-        else:
-            gradient = self.gen_capacity.pool(gen * (u - gen @ u))
-        scale = self.cells[6]
-        if self.inner_product == "fisher":
-            shares = self.gen_capacity.pool(gen)
-            scale = np.divide(1.0, shares, out=np.zeros_like(shares), where=shares > 0)
+            gradient = masses * (u - _dot(masses, u))
+            return {"gen_gradient": _norm(gradient, self.cells[6]), "gen_noise": 0.0}
+        u = np.where(gen > 0, u, 0.0)
+        gradient = player.pool(gen * (u - _dot(gen, u)))
+        natural = self.inner_product == "fisher"
+        shares = player.pool(gen) if natural else None
         noise = 0.0
         if self.gradient == "score":
-            block = self.gen_capacity.block if self.gen_capacity.pooled else None
-            variance = score_variance(u, gen, self.batch, self.baseline, block, scale.size)
-            noise = math.sqrt(float(variance @ scale))
-        return {"gen_gradient": _norm(gradient, scale), "gen_noise": noise}
+            maps = player.pool, player.pool_squares
+            variance = score_variance(u, gen, self.batch, self.baseline, *maps)
+            scaled = _over(variance, shares) if natural else variance * self.cells[6]
+            noise = math.sqrt(float(np.sum(scaled)))
+        along = _over(gradient, shares) if natural else gradient * self.cells[6]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return {"gen_gradient": math.sqrt(_dot(gradient, along)), "gen_noise": noise}
 
     def _coverage(self):
         """How many modes of p_r have half of their share or more, and where p_g is highest."""
@@ -487,7 +521,7 @@ class Trainer(loop.Solver):
             for mass in (self.state_[3], self.cells[1])
         ]
         covered = int(np.count_nonzero(shares[0] >= _COVERED * shares[1])) if modes.size else 0
-        return {"modes": covered, "cell": int(np.argmax(self.state_[3]))}
+        return {"modes": covered, "cell": int(self._numbers[np.argmax(self.state_[3])])}
 
     def state(self):
         """A copy of R on the grid."""
@@ -598,14 +632,14 @@ def at_least_0(name, value):
     return number
 
 
-def _baseline(value, game, gradient):
+def _baseline(value, losses):
     """The constant taken off u; None for leave-one-out."""
     if value == "leave-one-out":
         return None
     if value in ("none", None):
         return 0.0
     if value == "constant":
-        return game.signal_at_one
+        return float(losses.generator_loss(losses.best(np.ones(1)))[0])  # u at R = 1
     return check_number("baseline", value)
 
 
@@ -624,7 +658,18 @@ def effective_support(masses):
 
 def _expected(masses, values):
     """Sum masses values, where a cell without mass adds nothing."""
-    return float(masses @ np.where(masses > 0, values, 0.0))
+    return _dot(masses, np.where(masses > 0, values, 0.0))
+
+
+def _dot(a, b):
+    """Sum a b by NumPy's own sum: that of a BLAS depends on how many threads it has."""
+    return float(np.sum(a * b))
+
+
+def _over(values, shares):
+    """values/shares, 0 where there is no share."""
+    with np.errstate(over="ignore"):
+        return np.divide(values, shares, out=np.zeros_like(values), where=shares > 0)
 
 
 def _norm(gradient, scale):
@@ -632,8 +677,8 @@ def _norm(gradient, scale):
 
     A discriminator that is about to diverge is measured as well.
     """
-    with np.errstate(over="ignore"):
-        return math.sqrt(float(gradient @ (scale * gradient)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.sqrt(_dot(gradient, scale * gradient))
 
 
 def _as_text(cells):

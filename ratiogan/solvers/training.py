@@ -5,7 +5,7 @@ training does can be set beside what theory says at every turn.
 """
 
 from ratiogan.catalogue import ALGORITHMS, FAMILIES
-from ratiogan.errors import check_choice
+from ratiogan.errors import InputError, check_choice
 from ratiogan.solvers.particles import Particles
 from ratiogan.solvers.scenarios import play
 from ratiogan.solvers.trainer import Trainer
@@ -160,6 +160,12 @@ def training(
         "bandwidth": bandwidth,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    if disc_steps == "best" and alpha_disc is not None:
+        raise InputError(
+            "disc_steps best solves the discriminator: it takes no alpha_disc.",
+            argument="alpha_disc",
+            fix="Leave alpha_disc out, or pass a number of disc_steps.",
+        )
     how = {"record": record, "snapshots": snapshots, "progress": progress}
     if scenario not in (None, "none"):
         return play(scenario, {**given, "singular": singular}, trainer, rng, **how)
@@ -171,4 +177,11 @@ def trainer(family="logits", **options):
     check_choice("family", family, tuple(FAMILIES))
     if family == "particles":
         return Particles(**options)
+    foreign = [name for name in ("particles", "discriminator", "bandwidth") if name in options]
+    if foreign:
+        raise InputError(
+            f"{foreign[0]} belongs to family particles, got family {family}.",
+            argument=foreign[0],
+            fix="Pass family particles, or leave it out.",
+        )
     return Trainer(family=family, **options)

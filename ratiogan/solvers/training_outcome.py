@@ -66,13 +66,24 @@ def _course(solver, trace, turns, first):
     step, js = trace.step, trace.js
     level, arrived = hover(step, js)
     start, end = significant(first, 3), significant(level, 3)
-    modes = f"{_late_median(trace, 'modes'):.0f} of {solver.n_modes} modes covered"
-    if _late_median(trace, "effective_support") < _FEW * solver.real_support:
-        return _collapse(solver, trace, turns, f"{modes}, JSD {end}")
+    plural = "" if solver.n_modes == 1 else "s"
+    modes = f"{_late_median(trace, 'modes'):.0f} of {solver.n_modes} mode{plural} covered"
     if solver.alpha_gen == 0:
         return Status.CONVERGING, f"The generator stays, as asked: JSD = {start} in {turns}."
+    in_use = _late_median(trace, "effective_support")
+    few = in_use < _FEW * solver.real_support
+    if few and in_use < (1.0 - _FEW) * trace.effective_support[0]:
+        return _collapse(solver, trace, turns, f"{modes}, JSD {end}")
+    if max(first, js.max()) < _NOTHING:
+        return (
+            Status.CONVERGING,
+            f"R = 1 from the start: JSD stays below {_NOTHING:.0e} in {turns}.",
+        )
     if first > _NOTHING and np.all(np.abs(js - first) <= _MOVED * first):
         return _stays(solver, trace, f"JSD stayed within 1% of {start} in {turns}")
+    if step[-1] < _SHORT:
+        last = significant(js[-1], 3)
+        return Status.CONVERGING, f"JSD WENT from {start} to {last} in {turns}; {modes}."
     if level > (1.0 + _MOVED) * first:
         least = int(np.argmin(js))
         way = f"ROSE from {start}"
@@ -87,16 +98,20 @@ def _course(solver, trace, turns, first):
     if js[late(step)].max() <= _GONE * first:
         mean = f"{level:.1e}, the mean of the last quarter of {turns}"
         return Status.CONVERGING, f"JSD FELL from {start} to {mean}; {modes}."
-    low, high = (significant(value, 2) for value in between(step, js, arrived))
+    ends = between(step, js, arrived)
+    low, high = (significant(value, 2) for value in ends)
+    if low == high:
+        low, high = (significant(value, 4) for value in ends)
+    between_ends = f"between {low} and {high}" if low != high else f"at {low}"
     if swings(step, js):
-        text = f"JSD SWINGS between {low} and {high} from turn {arrived} to turn {step[-1]}"
+        text = f"JSD SWINGS {between_ends} from turn {arrived} to turn {step[-1]}"
         return Status.CYCLE, f"{text}, after {start} at the start; {modes}."
     if level > (1.0 - _MOVED) * first:
-        text = f"JSD HOVERS about where it began, {start}, between {low} and {high} in {turns}"
+        text = f"JSD HOVERS about where it began, {start}, {between_ends} in {turns}"
         return Status.CONVERGING, f"{text}; {modes}."
     text = (
         f"JSD FELL from {start} to {significant(level, 2)} by turn {arrived}, and hovers there "
-        f"until turn {step[-1]}, between {low} and {high}; {modes}."
+        f"until turn {step[-1]}, {between_ends}; {modes}."
     )
     return Status.CONVERGING, text
 
@@ -134,13 +149,21 @@ def _stays(solver, trace, stayed):
 
 def _lost(solver, n):
     """After which turn a number was lost, to what, and what helps."""
-    phi, u = solver.phi, solver.losses.generator_loss(solver.phi)
+    phi, u = solver.reached
     if solver.lost == DISC_LOST:
-        what = f"the discriminator's weights are not finite (|phi| reached {np.abs(phi).max():.2g})"
+        what = f"the discriminator's weights are not finite (|phi| reached {phi:.2g})"
         fix = "Take a smaller alpha_disc."
     else:
-        what = f"the generator is not finite (|u| reached {np.abs(u).max():.2g})"
+        what = f"the generator is not finite (|u| reached {u:.2g})"
         fix = "Take a smaller alpha_gen, or a bounded generator's loss."
+        empty = solver.state_[3] == 0
+        if solver.family == "ratio" and empty.any() and solver.losses.game.signal_at_zero < -1e300:
+            share = 100 * float(np.sum(solver.geometry.masses[empty]))
+            what = (
+                f"R = 0 in {int(empty.sum())} of {empty.size} cells ({share:.2g}% of p_r), where "
+                f"u = -inf"
+            )
+            fix = "non-saturating and least-squares run from there."
     return f"DIVERGED at turn {n + 1}: {what}. The trace ends at turn {n}. {fix}"
 
 
@@ -157,11 +180,11 @@ def _counted(solver, trace):
 
 def _blind(solver, trace):
     """Whether both losses look like equilibrium although R is far from it."""
-    if solver.disc_capacity.plain:
+    if solver.disc_capacity.plain or trace.step[-1] < _SHORT:
         return ""
     level, _ = hover(trace.step, trace.js)
     ends = zip(equilibrium(solver), (_late_mean(trace, "g"), _late_mean(trace, "d")), strict=True)
-    alike = all(abs(value - at_one) <= _ALIKE * abs(at_one) for at_one, value in ends)
+    alike = all(near(value, at_one) for at_one, value in ends)
     # Of a discriminator that sees all of it, d* is below 2 log 2 by twice the JSD.
     least = equilibrium(solver)[1] - _late_mean(trace, "d_best")
     if not alike or level < max(1e-3, _NEAR * solver.floor):
@@ -176,7 +199,7 @@ def _blind(solver, trace):
     return (
         f"Both losses are at their equilibrium values all the same: the discriminator's "
         f"{solver.disc_capacity.size} cells cannot see what is left."
-    )
+    ).replace("discriminator's 1 cells", "discriminator's only cell")
 
 
 def _overfits(trace):
@@ -188,6 +211,11 @@ def _overfits(trace):
         f"The discriminator OVERFITS: d = {significant(data, 3)} on its data, "
         f"{significant(fresh, 3)} on fresh samples."
     )
+
+
+def near(value, at_one):
+    """Whether a loss is at its equilibrium value, to 2% of it; or to 0.02, where that is 0."""
+    return abs(value - at_one) <= _ALIKE * (abs(at_one) or 1.0)
 
 
 def equilibrium(solver):

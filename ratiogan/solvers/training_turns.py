@@ -131,7 +131,7 @@ def project(masses, ratio):
                 mass += masses[i]
                 whole += masses[i] * ratio[i]
                 count += 1
-        if count == left:
+        if count >= left:  # more than before is round-off in the level
             break
         left, level = count, (whole - 1.0) / mass
         if not abs(level) < math.inf:
