@@ -631,6 +631,15 @@ def cell_words(grid):
                 fix="For example 1024, 256x256 or 64xautoxcounts.",
             ) from None
         words.append(check_integer("grid", number, minimum=1))
+    if 1 in words:
+        axis = f" on axis {words.index(1) + 1}" if len(words) > 1 else ""
+        raise InputError(
+            f"grid {'x'.join(map(str, words))} has 1 cell{axis}: each axis needs at least 2.",
+            argument="grid",
+            fix="Pass more cells, or leave that column out with --columns."
+            if axis
+            else "Pass more cells.",
+        )
     return tuple(words)
 
 

@@ -423,6 +423,14 @@ def load(path):
             argument="path",
             fix=f"Pass a saved run: its {RUN_FILE}, or the folder that holds it.",
         )
+    with open(file, "rb") as handle:
+        is_archive = handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    if not is_archive:
+        raise InputError(
+            f"{file} is not a {RUN_FILE}.",
+            argument="path",
+            fix=f"Pass a {RUN_FILE} written by `ratiogan run` or Solution.save.",
+        )
     with _refusing_damage(file):
         # Opened here: np.load forgets to close a file in which it finds no whole archive.
         with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as stored:

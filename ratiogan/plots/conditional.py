@@ -20,6 +20,7 @@ from ratiogan.plots.fields import (
 )
 from ratiogan.plots.labels import LineLabels
 from ratiogan.plots.look import DASHES, PREDICTED, dress, label_height, new_axes
+from ratiogan.solvers.conditional import likely_rows
 from ratiogan.trace import x_name, x_text
 
 _ROOM = 0.56  # of the height of the panel for the lines: the rest is for three lines of text
@@ -142,8 +143,9 @@ def plot_conditionals(solution, ax=None, style=None, letter="f"):
         f"average {_short(average)} (dashed)",
         f"y-marginals {_short(solution.trace.js_marginal[0])}",
     ]
+    likely = likely_rows(flat_x(solution))
     if np.nanmax(rows[0], initial=0.0) > 0:
-        worst = int(np.nanargmax(rows[0]))
+        worst = int(np.nanargmax(np.where(likely, rows[0], -1.0)))
         x = float(grid.centres[0][worst])
         ax.plot(
             x, rows[0][worst], "o", color=look.colour("gen"), markersize=3 * look.line,
@@ -156,6 +158,12 @@ def plot_conditionals(solution, ax=None, style=None, letter="f"):
         color=look.ink, linespacing=1.15, gid="levels",
     )  # fmt: skip
     return ax
+
+
+def flat_x(solution):
+    """p_r(x) as masses."""
+    mass = solution.real.mass
+    return mass.reshape(len(mass), -1).sum(axis=1)
 
 
 def _told_apart(rows, most=4):
