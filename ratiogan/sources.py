@@ -334,10 +334,10 @@ def _prepared(sources, tables, columns, categorical, warnings, fewest=1):
     for role, table in tables.items():
         if len(table.columns) < fewest:
             names = shorten([table.name(i) for i in range(len(table.columns))])
-            chosen = "of the chosen columns " if columns else ""
+            chosen = " chosen" if columns else ""
+            have = f"{plural(len(table.columns), 'column')}{chosen} ({names})"
             raise InputError(
-                f"{_title(role, table)} has {plural(len(table.columns), 'column')} {chosen}({names}), "
-                f"p(y|x) needs two or three: x first, then y.",
+                f"{_title(role, table)} has {have}, p(y|x) needs two or three: x first, then y.",
                 argument="columns" if columns else role,
                 fix="Choose them with --columns x,y, or pass a table that has them.",
             )

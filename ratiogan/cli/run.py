@@ -110,9 +110,10 @@ def _choose_geometry(options, problem):
     if options["geometry"] is not None or not smooth:
         return None
     options["geometry"] = "fisher"
+    those = f"{smooth[0]} is a KDE" if len(smooth) == 1 else "real and gen are KDEs"
     return (
-        f"geometry fisher was taken: {' and '.join(smooth)} {'is a KDE' if len(smooth) == 1 else 'are KDEs'}"
-        ", in whose tails R may be huge. For the usual one: --geometry reference."
+        f"geometry fisher was taken: {those}, in whose tails R may be huge. For the usual one: "
+        "--geometry reference."
     )
 
 

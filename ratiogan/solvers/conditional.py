@@ -364,6 +364,9 @@ class Conditional(GLGD):
         if self.geometry.name == "lebesgue" and steps.max() > steps.min() * (1 + _ROUND_OFF):
             slow, fast = significant(steps.min()), significant(steps.max())
             yield f"In lebesgue row x runs with the step alpha p(x): from {slow} to {fast} here."
+        if not self._likely.all():
+            likely, total = np.count_nonzero(self._likely), len(self._likely)
+            yield f"The worst x is that of {likely} of {total}, which hold 99.9% of p(x)."
 
     def _warnings(self):
         if self.x_difference > _ROUND_OFF:

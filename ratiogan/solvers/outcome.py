@@ -133,8 +133,8 @@ def _remaining_text(solver, run, trace):
     if starts_far(solver, most):
         enough = f", so {solver.max_steps} will not do" if run.reason == "hopeless" else ""
         return (
-            f"R starts at {most:.1e} where p_r has almost no mass, and a step takes off about alpha "
-            f"log R{enough}: use {' or '.join(solver.cures)}, or leave those tails out with "
+            f"R starts at {most:.1e} where p_r has almost no mass, and a step takes off about "
+            f"alpha log R{enough}: use {' or '.join(solver.cures)}, or leave those tails out with "
             "--domain."
         )
     newton = solver.step_rule == "newton"
