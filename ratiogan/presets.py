@@ -90,7 +90,7 @@ def preset(name, grid=None, **parameters):
     if grid.ndim != family.columns:
         fix = f"Choose one with {grid.ndim}, for example {_EXAMPLES.get(grid.ndim, 'a file')}."
         if spec.name == DEFAULT_GEN:
-            fix = f"{DEFAULT_GEN} is the generator unless --gen says another. {fix}"
+            fix += f" Without --gen the generator is {DEFAULT_GEN}."
         raise InputError(
             f"{spec.name} has {_columns(family.columns)}, the problem {grid.ndim}.",
             argument="gen",
