@@ -526,7 +526,10 @@ STATUSES = _table(
         "support-not-covered",
         "R = 0 in some cells stays 0 in a multiplicative geometry: a dropped mode stays dropped.",
     ),
-    Entry("max-steps", "The steps ran out before tol was met: allow more, or try step=newton."),
+    Entry(
+        "max-steps",
+        "The steps ran out before tol was met, or cannot suffice: the finding says what helps.",
+    ),
     Entry(
         "stalled",
         "Nothing moves any further, short of tol: no admissible step, or hardly any gradient.",

@@ -201,7 +201,8 @@ _ALGORITHMS = (
         "Real and generated share p(x) and the discriminator sees (x, y), so f* = 1/(1+R(y|x)) and"
         " the cost is the average of E[Phi(R(.|x))] over p(x): rows that do not feel each other,"
         " each GLGD with the same alpha. In lebesgue the joint density p(x) p(y|x) gives row x the"
-        " step alpha p(x): a rare x learns slowly. The run ends with its slowest x.",
+        " step alpha p(x): a rare x learns slowly. The run ends with its slowest x. A"
+        " KDE's tails make R huge, so the command takes geometry fisher for one.",
         "ratiogan run conditional",
         f'{SLIDES}, "Conditional Generative Adversarial Network"; Mirza and Osindero 2014',
         aliases=("cgan", "conditional-gan", "c-gan"),
@@ -625,9 +626,11 @@ _STATUSES = (
     _entry(
         "status",
         "max-steps",
-        "The steps ran out before the tolerance was met.",
-        "In the geometry lebesgue the tails freeze and tens of thousands of steps are normal. Allow"
-        " more with --max-steps, or take --geometry reference or --step newton.",
+        "The steps ran out before the tolerance was met, or cannot suffice.",
+        "In the geometry lebesgue the tails freeze and tens of thousands of steps are normal; where"
+        " R starts at 1e6 and more, a linear step takes off about alpha log R only. Allow more with"
+        " --max-steps, or take --geometry fisher, or for glgd --step newton: the finding says which"
+        " fits.",
         "ratiogan run glgd --geometry lebesgue --max-steps 1000",
         HERE,
         related=("lebesgue", "newton", "exit-5"),
@@ -777,7 +780,7 @@ _PRESETS = (
         "x uniform on 0:1; y given x is half N(-spread x, sd^2), half N(spread x, sd^2): the p_r of"
         " conditional.",
         "At x = 0 there is one mode, at x = 1 there are two, so p(y|x) changes its shape with x"
-        " while its mean stays 0: no regression of y on x shows it.",
+        " while its mean stays 0: no regression of the mean of y on x shows it.",
         "ratiogan run conditional --real fork:spread=1",
         HERE,
         related=("conditional", "independent", "bimodal"),
@@ -1104,7 +1107,8 @@ _WORDS = (
     _entry(
         "word",
         "alpha",
-        "The step size. auto is 1/(2 Phi''(1)), over max p_r in lebesgue: the error halves.",
+        "The step size. auto is 1/(2 Phi''(1)), over max p_r in lebesgue: near R = 1 the error"
+        " halves.",
         "Also called h or lr elsewhere. Where Phi''(1) is 0, negative or undefined auto is 0.5, and"
         " the header says so. Too large an alpha gives a factor 1 - alpha Phi''(1) below -1.",
         "ratiogan compare glgd --sweep alpha=0.5,1,2,3.9",

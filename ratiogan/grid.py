@@ -4,6 +4,7 @@ import math
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
@@ -516,18 +517,18 @@ class Grid:
         >>> Grid.regular(1024, -4, 4).describe()
         '1024 cells on -4:4'
         """
-        intervals = [axis for axis in self.axes if not axis.is_counting]
         parts = []
-        if intervals:
-            shape = "x".join(str(axis.size) for axis in intervals)
-            uneven = "uneven " if any(axis.kind == "uneven" for axis in intervals) else ""
-            ends = ",".join(f"{axis.low:g}:{axis.high:g}" for axis in intervals)
-            parts.append(f"{shape} {uneven}cells on {ends}")
-        for axis in self.axes:
-            if axis.kind == "counts":
-                parts.append(f"{axis.size} counts {axis.low:.0f}..{axis.high:.0f}")
-            elif axis.kind == "categories":
-                parts.append(f"{axis.size} categories")
+        for kind, axes in groupby(self.axes, lambda axis: axis.kind if axis.is_counting else None):
+            axes = list(axes)
+            if kind == "counts":
+                parts += [f"{axis.size} counts {axis.low:.0f}..{axis.high:.0f}" for axis in axes]
+            elif kind == "categories":
+                parts += [f"{axis.size} categories" for axis in axes]
+            else:
+                shape = "x".join(str(axis.size) for axis in axes)
+                uneven = "uneven " if any(axis.kind == "uneven" for axis in axes) else ""
+                ends = ",".join(f"{axis.low:g}:{axis.high:g}" for axis in axes)
+                parts.append(f"{shape} {uneven}cells on {ends}")
         return " x ".join(parts)
 
     def to_dict(self):
@@ -631,6 +632,15 @@ def cell_words(grid):
                 fix="For example 1024, 256x256 or 64xautoxcounts.",
             ) from None
         words.append(check_integer("grid", number, minimum=1))
+    if 1 in words:
+        axis = f" on axis {words.index(1) + 1}" if len(words) > 1 else ""
+        raise InputError(
+            f"grid {'x'.join(map(str, words))} has 1 cell{axis}: each axis needs at least 2.",
+            argument="grid",
+            fix="Pass more cells, or leave that column out with --columns."
+            if axis
+            else "Pass more cells.",
+        )
     return tuple(words)
 
 

@@ -88,10 +88,13 @@ def preset(name, grid=None, **parameters):
     if not isinstance(grid, Grid):
         grid = default_grid(spec, grid)
     if grid.ndim != family.columns:
+        fix = f"Choose one with {grid.ndim}, for example {_EXAMPLES.get(grid.ndim, 'a file')}."
+        if spec.name == DEFAULT_GEN:
+            fix += f" Without --gen the generator is {DEFAULT_GEN}."
         raise InputError(
             f"{spec.name} has {_columns(family.columns)}, the problem {grid.ndim}.",
             argument="gen",
-            fix=f"Choose one with {grid.ndim}, for example {_EXAMPLES.get(grid.ndim, 'a file')}.",
+            fix=fix,
         )
     if any(axis.kind == "categories" for axis in grid.axes):
         raise InputError(f"{spec.name} gives numbers, the grid holds categories.", argument="grid")

@@ -26,6 +26,7 @@ from ratiogan.text import html_table, jsonable, resolved, scientific, wrap
 from ratiogan.trace import Trace, layout_of, same_array, trace_cells, trace_table
 
 RUN_FILE = "run.npz"
+_ARCHIVE = b"PK\x03\x04"  # how a .npz file begins
 SCHEMA_VERSION = 1
 
 
@@ -423,7 +424,17 @@ def load(path):
             argument="path",
             fix=f"Pass a saved run: its {RUN_FILE}, or the folder that holds it.",
         )
+    with open(file, "rb") as handle:
+        start = handle.read(len(_ARCHIVE))
+    if not _ARCHIVE.startswith(start):
+        raise InputError(
+            f"{file} is not a {RUN_FILE}.",
+            argument="path",
+            fix=f"Pass a {RUN_FILE} written by `ratiogan run` or Solution.save.",
+        )
     with _refusing_damage(file):
+        if len(start) < len(_ARCHIVE):
+            raise EOFError("it ends at once")
         # Opened here: np.load forgets to close a file in which it finds no whole archive.
         with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -456,6 +467,8 @@ def _refusing_damage(file):
         # A flipped bit can surface anywhere: in the zip directory, an npy header, the JSON, or as
         # masses that are no distribution. To the reader it is always the same.
         detail = str(error).strip().split("\n")[0].rstrip(".") or "no details"
+        if "allow_pickle" in detail:
+            detail = "it holds objects"
         raise InputError(
             f"{file} is damaged, or no run that ratiogan saved ({type(error).__name__}: {detail}).",
             argument="path",

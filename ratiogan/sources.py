@@ -4,6 +4,7 @@
 that every output carries.
 """
 
+import contextlib
 import io
 import os
 import sys
@@ -14,8 +15,8 @@ import numpy as np
 from ratiogan import presets
 from ratiogan.catalogue import PRESETS
 from ratiogan.distribution import Distribution, bandwidths, restrict
-from ratiogan.errors import InputError, InputTypeError, check_choice, nearest
-from ratiogan.grid import Grid, broadcast_words, check_domain
+from ratiogan.errors import CannotMeasure, InputError, InputTypeError, check_choice, nearest
+from ratiogan.grid import Grid, broadcast_words, check_domain, plural
 from ratiogan.spec import Spec, format_number, parse
 from ratiogan.tables import (
     TEXT_SUFFIXES,
@@ -71,6 +72,7 @@ def read_problem(
     singular="error",
     stdin=None,
     stdin_format="csv",
+    fewest=1,
 ):
     """Read the reference and the generator, on common cells.
 
@@ -101,6 +103,8 @@ def read_problem(
         What ``-`` reads; the standard input if not given.
     stdin_format : str, optional
         ``csv`` or ``npy``.
+    fewest : int, optional
+        How many columns a table must have: 2 for `conditional`.
 
     Returns
     -------
@@ -140,7 +144,7 @@ def read_problem(
     warnings = []
     tables = {role: source for role, source in sources.items() if isinstance(source, Table)}
     if tables:
-        tables = _prepared(sources, tables, columns, categorical, warnings)
+        tables = _prepared(sources, tables, columns, categorical, warnings, fewest)
         made, samples = _estimated(sources, tables, grid, domain, density, nan)
     else:
         for option, value in (("columns", columns), ("categorical", categorical)):
@@ -324,9 +328,19 @@ def edges_grid(arrays, path):
 # ---- tables: which columns, and what they hold ---------------------------------------------------
 
 
-def _prepared(sources, tables, columns, categorical, warnings):
+def _prepared(sources, tables, columns, categorical, warnings, fewest=1):
     """The chosen columns of each table, paired with those of the other, texts where categories."""
     tables = {role: table.select(columns) for role, table in tables.items()}
+    for role, table in tables.items():
+        if len(table.columns) < fewest:
+            names = shorten([table.name(i) for i in range(len(table.columns))])
+            chosen = " chosen" if columns else ""
+            have = f"{plural(len(table.columns), 'column')}{chosen} ({names})"
+            raise InputError(
+                f"{_title(role, table)} has {have}, p(y|x) needs two or three: x first, then y.",
+                argument="columns" if columns else role,
+                fix="Choose them with --columns x,y, or pass a table that has them.",
+            )
     if len(tables) == 2:
         pair_columns(tables, warnings)
     check_widths(sources, tables)
@@ -500,7 +514,7 @@ def _estimated(sources, tables, grid, domain, density, nan):
             check_domain(domain, len(levels)),
             names=named and named.names,
             levels=levels,
-            smooth=None if method == "histogram" else _smooth(samples, levels),
+            smooth=None if method == "histogram" else _smooth(tables, samples, levels),
         )
     elif domain is not None:
         raise InputError(
@@ -508,9 +522,10 @@ def _estimated(sources, tables, grid, domain, density, nan):
         )
     for role, x in samples.items():
         table, dropped = cleaned[role]
-        made[role] = Distribution.from_samples(
-            x, grid, method=method, label=table.source, dropped_nan=dropped
-        )
+        with _naming(table):
+            made[role] = Distribution.from_samples(
+                x, grid, method=method, label=table.source, dropped_nan=dropped
+            )
     return made, samples
 
 
@@ -527,12 +542,26 @@ def _words(grid, sources, samples):
     return words
 
 
-def _smooth(samples, levels):
+@contextlib.contextmanager
+def _naming(table):
+    """Say of which file no bandwidth follows; a command has no other way than a histogram."""
+    try:
+        yield
+    except CannotMeasure as error:
+        if error.argument != "bandwidth":
+            raise
+        raise CannotMeasure(
+            f"{table.source}: {error.message}", argument="density", fix="Pass --density histogram."
+        ) from None
+
+
+def _smooth(tables, samples, levels):
     """Bandwidths per sample and column; 0 for categories and for columns of one value."""
     spreads = []
-    for x in samples.values():
+    for role, x in samples.items():
         smooth = [not names and np.ptp(x[:, i]) > 0 for i, names in enumerate(levels)]
-        spreads.append(bandwidths(x, smooth=smooth) if any(smooth) else (0.0,) * len(levels))
+        with _naming(tables[role]):
+            spreads.append(bandwidths(x, smooth=smooth) if any(smooth) else (0.0,) * len(levels))
     return spreads
 
 

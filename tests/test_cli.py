@@ -460,7 +460,7 @@ REFUSALS = [
     ("plot", 2, "plot needs a saved RUN. Make one: ratiogan run glgd."),
     ("plot nowhere", 2, "nowhere"),
     ("plot broken.npz", 2, "broken.npz is damaged"),
-    ("plot one.csv", 2, "damaged|no run"),
+    ("plot one.csv", 2, "one.csv is not a run.npz"),
     ("plot broken.npz -o figure.jpg", 2, "must end in .png or .svg or .pdf"),
     ("plot broken.npz -o figure.png --figure-format svg", 2, "disagree"),
     ("animate broken.npz -o movie.mp4", 2, "must end in .gif or .html"),

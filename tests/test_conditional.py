@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import signal
 
 import numpy as np
@@ -603,16 +604,26 @@ def test_the_command(capsys, tmp_path, monkeypatch):
         (["--tol", "0", "--max-steps", "3"], 0, "TOOK 3 steps, as asked"),
         (["--real", "normal", "--gen", "normal", "--grid", "64"], 2, "got 1. Pass two columns"),
         (["--real", "wide.csv", "--gen", "wide.csv"], 2, "has 4 columns"),
+        (["--real", "one.csv", "--gen", "wide.csv"], 2, "one.csv has 1 column (b), p(y|x) needs"),
+        (
+            ["--real", "row.csv", "--gen", "two.csv"],
+            4,
+            "row.csv: a bandwidth needs at least 2 rows",
+        ),
+        (["--grid", "64x1"], 2, "grid 64x1 has 1 cell on axis 2: each axis needs at least 2"),
     ],
 )
 def test_exit_codes(arguments, code, said, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = np.random.default_rng(0).normal(size=(50, 4))
     np.savetxt("wide.csv", rows, delimiter=",", header="a,b,c,d", comments="")
+    np.savetxt("one.csv", rows[:, :1], header="b", comments="")
+    for name, few in (("two.csv", rows[:, :2]), ("row.csv", rows[:1, :2])):
+        np.savetxt(name, few, delimiter=",", header="a,b", comments="")
     assert main(["run", "conditional", "--grid", "8x16", "--no-save", *arguments]) == code
     captured = capsys.readouterr()
     assert said in captured.out + captured.err
-    assert (code == 2) == captured.err.startswith("Error: ")
+    assert (code in (2, 4)) == captured.err.startswith("Error: ")
 
 
 def test_tables(capsys, tmp_path, monkeypatch):
@@ -629,6 +640,88 @@ def test_tables(capsys, tmp_path, monkeypatch):
     found = json.loads(capsys.readouterr().out)
     assert found["certificate"]["js_worst"] < 1e-15 and "at worst (age = " in found["finding"]
     assert found["trace"]["js"][0] > 20 * found["trace"]["js_marginal"][0]
+
+
+def test_tables_are_smoothed_and_take_fisher(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    for name, y in (("real.csv", x + rng.normal(size=300)), ("gen.csv", rng.normal(size=300))):
+        np.savetxt(name, np.column_stack([x, y]), delimiter=",", header="a,b", comments="")
+    command = ["run", "conditional", "--real", "real.csv", "--gen", "gen.csv", "--no-save"]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "geometry fisher, Fisher-Rao (for a KDE)" in out and "CONVERGED in" in out
+    assert "geometry fisher was taken: real and gen are KDEs" in err.replace("\n", " ")
+    # In the usual one it is plain at the start that 100,000 steps will not do.
+    assert main([*command, "--geometry", "reference", "-q"]) == 5
+    out, err = capsys.readouterr()
+    assert out.startswith("NOT CONVERGED in 100 steps") and "so 100000 will not do: use" in out
+    assert "was taken" not in err
+    assert main([*command, "--density", "histogram", "--singular", "restrict"]) in (0, 2, 5)
+    assert "was taken" not in capsys.readouterr().err
+
+
+def test_a_category_is_refused_by_name():
+    grid = rg.Grid.product(rg.Grid.categories("abc", name="class"), rg.Grid.counts(0, 1))
+    real = rg.Distribution.from_mass(np.full((3, 2), 1 / 6), grid)
+    gen = rg.Distribution.from_mass([[0.25, 0.25], [0.25, 0.25], [0, 0]], grid)
+    with pytest.raises(InputError, match=r"no mass at class = c, .*Leave their rows out"):
+        with_shares_of(real, gen)
+
+
+def test_the_worst_x_is_none_of_next_to_no_mass():
+    grid = rg.Grid.regular((4, 2), (0, 0), (4, 1))
+    shares = np.array([5e-4, 0.5, 0.4990, 5e-4])[:, None]
+    real = rg.Distribution.from_mass(shares * [[0.5, 0.5]], grid)
+    gen = shares * np.array([[0.99, 0.01], [0.4, 0.6], [0.3, 0.7], [0.99, 0.01]])
+    found = rg.conditional(real, rg.Distribution.from_mass(gen, grid))
+    assert found.trace.worst_x[0] == 2.5 and "at worst (x = 2.5)" in found.finding
+    assert any("of 2 of 4, which hold 99.9% of p(x)" in note for note in found.notes)
+    ax = plots.plot_conditionals(found)
+    [dot] = [drawn for drawn in ax.lines if drawn.get_gid() == "worst"]
+    assert dot.get_xdata()[0] == 2.5
+    assert dot.get_ydata()[0] == pytest.approx(found.trace.js_worst[0])
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [(10, "still far from 1, from"), (100, "Allow more steps"), (120, "At 0.5")],
+)
+def test_more_steps_are_foretold_near_1_only(steps, said):
+    found = rg.conditional(max_steps=steps)
+    assert said in found.finding
+    assert ("it needs about" in found.finding) == (steps == 120)
+    if steps == 120:
+        [more] = re.findall(r"about (\d+) more", found.finding)
+        assert 120 + int(more) == pytest.approx(rg.conditional().n_steps, abs=2)
+
+
+@pytest.mark.parametrize("geometry", ["reference", "lebesgue"])
+@pytest.mark.parametrize("game", ["non-saturating", "minimax"])
+def test_a_run_that_no_step_count_finishes_stops_soon(game, geometry):
+    grid = rg.Grid.regular((2, 3), (0, 0), (1, 1))
+    real = rg.Distribution.from_mass([[0.25, 0.25, 1e-12], [0.25, 0.25, 1e-12]], grid)
+    gen = rg.Distribution.from_mass(np.full((2, 3), 1 / 6), grid)
+    for solve in (rg.conditional, rg.glgd):
+        found = solve(real, gen, game, geometry)
+        assert (found.n_steps, found.status.value) == (100, "max-steps")
+        assert "so 100000 will not do" in found.finding
+        assert solve(real, gen, game, geometry, max_steps=10).n_steps == 10
+        assert solve(real, gen, game, geometry, max_steps=200, tol=0).n_steps == 200
+        assert solve(real, gen, "non-saturating", "fisher").status.value == "converged"
+
+
+@pytest.mark.parametrize("style", ["slide", "paper"])
+def test_the_figure_of_a_long_run_can_be_read(style):
+    from tests.test_plots import unreadable
+
+    found = rg.conditional("fork", geometry="lebesgue", max_steps=20_000, grid="16x32")
+    figure = plots.figure(found, style=style, command=["ratiogan", "run", "conditional"])
+    assert unreadable(figure) == []
+    for ax in figure.axes:
+        if ax.get_title(loc="left").startswith("(f)"):
+            assert max(ax.get_yticks()) <= math.log(2)
 
 
 @pytest.mark.parametrize("style", ["slide", "paper", "dark"])

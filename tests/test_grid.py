@@ -62,6 +62,8 @@ def test_description_and_json():
     assert Grid([[0, 1, 3]]).describe() == "2 uneven cells on 0:3"
     mixed = Grid.product(Grid.regular(64, 0, 1), Grid.counts(0, 3), Grid.categories("ab"))
     assert mixed.describe() == "64 cells on 0:1 x 4 counts 0..3 x 2 categories"
+    swapped = Grid.product(Grid.categories("ab"), Grid.regular(8, 0, 1))
+    assert swapped.describe() == "2 categories x 8 cells on 0:1"
     assert Grid.regular(1024, -4, 4).to_dict() == {
         "shape": [1024],
         "axes": [{"name": "y", "kind": "regular", "low": -4.0, "high": 4.0}],

@@ -418,7 +418,8 @@ OPTIONS = {
         "Algorithm",
         "--geometry",
         type=Choice(catalogue.GEOMETRIES),
-        help="Inner product of gradient, projection and step. Default: reference.",
+        help="Inner product of gradient, projection and step. Default: reference; conditional"
+        " of a KDE: fisher.",
     ),
     "step": _option(
         "Algorithm",
@@ -431,8 +432,8 @@ OPTIONS = {
         "--alpha",
         "FLOAT|auto",
         type=Alpha(),
-        help="The step size. Default: auto, 1/(2 Phi''(1)): the error halves at every step; wglgd:"
-        " from W1 at the start.",
+        help="The step size. Default: auto, 1/(2 Phi''(1)): near R = 1 the error halves at every"
+        " step; wglgd: from W1 at the start.",
     ),
     "tol": _option(
         "Algorithm",

@@ -1,5 +1,7 @@
 """Commands that solve: run ALGORITHM, compare. To add an algorithm: one line in the table."""
 
+from dataclasses import replace
+
 import click
 
 from ratiogan import catalogue
@@ -81,6 +83,7 @@ def _descend(job, name, options):
     problem = _read_problem(options, [name])
     import ratiogan
 
+    chosen = name == "conditional" and _choose_geometry(options, problem)
     tol = options["tol"]
     # With tol 0 there is no error to head for: the steps themselves are counted.
     with progress_of(job, name, 1e-10 if tol is None else tol or None) as progress:
@@ -91,7 +94,27 @@ def _descend(job, name, options):
             progress=progress,
             **_given(options),
         )
+    if chosen:
+        told = {**solution.options, "geometry_reason": "for a KDE"}
+        solution = replace(solution, options=told, warnings=(chosen, *solution.warnings))
     return _report_run(job, results, problem, solution)
+
+
+def _choose_geometry(options, problem):
+    """Take `fisher` where a KDE was made and no geometry typed; what to say about it, or None.
+
+    Divided by the tail of a KDE, R is so large at the start that linear steps reach no end.
+    """
+    sides = {"real": problem.real, "gen": problem.gen}
+    smooth = [role for role, side in sides.items() if side.density_method == "kde"]
+    if options["geometry"] is not None or not smooth:
+        return None
+    options["geometry"] = "fisher"
+    those = f"{smooth[0]} is a KDE" if len(smooth) == 1 else "real and gen are KDEs"
+    return (
+        f"geometry fisher was taken: {those}, in whose tails R may be huge. For the usual one: "
+        "--geometry reference."
+    )
 
 
 @command(
@@ -252,7 +275,8 @@ def _read_problem(options, algorithms=()):
     chosen = {name: options.pop(name) for name in PROBLEM}
     for role, default in zip(("real", "gen"), presets.defaults(algorithms), strict=True):
         chosen[role] = default if chosen[role] is None else chosen[role]
-    return read_problem(stdin_format=chosen.pop("format"), **_given(chosen))
+    fewest = 2 if "conditional" in algorithms else 1
+    return read_problem(stdin_format=chosen.pop("format"), fewest=fewest, **_given(chosen))
 
 
 def _report_run(job, results, problem, solution):
@@ -445,9 +469,10 @@ def _wrapped_settings(game, options):
     from ratiogan.text import WIDTH
 
     geometry = options["geometry"]
+    reason = f" ({options['geometry_reason']})" if "geometry_reason" in options else ""
     parts = [
         game,
-        f"geometry {geometry}, {GEOMETRY_LABELS[geometry]}",
+        f"geometry {geometry}, {GEOMETRY_LABELS[geometry]}{reason}",
         f"step {options['step']}, {_alpha(options)}",
     ]
     line = "     ".join(parts)

@@ -1,6 +1,7 @@
 """Panels of a conditional run: the joint densities, log R on (x, y), and the JSD of every x."""
 
 import numpy as np
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from ratiogan.grid import Grid
 from ratiogan.plots.descent import plot_convergence
@@ -20,8 +21,12 @@ from ratiogan.plots.fields import (
 )
 from ratiogan.plots.labels import LineLabels
 from ratiogan.plots.look import DASHES, PREDICTED, dress, label_height, new_axes
+from ratiogan.solvers.conditional import likely_rows
+from ratiogan.text import significant
 from ratiogan.trace import x_name, x_text
 
+_MANY_STEPS = 10_000  # so many take too much room in words
+_WIDEST = 24  # letters of a line in the panel of the error
 _ROOM = 0.56  # of the height of the panel for the lines: the rest is for three lines of text
 
 
@@ -36,14 +41,16 @@ def conditional_figure(figure, solution, look):
     start = flat_density(solution, ratios[0])
     norm = density_norm(real, start)
     shown = [("$p_r(x, y)$", real)]
-    shown += [(f"$p_g$, step {steps[i]}", flat_density(solution, ratios[i])) for i in chosen]
+    shown += [
+        (f"$p_g$, step {_short_step(steps[i])}", flat_density(solution, ratios[i])) for i in chosen
+    ]
     for number, (name, values) in enumerate(shown):
         draw_map(maps[number], look, grid, values, f"({'abc'[number]}) {name}", norm, "viridis")
     fields = [flat_ratio(solution, ratios[i]) for i in chosen]
     norm = ratio_norm(flat_mass(solution.real.mass), fields[:1])
     last = len(shown) + len(fields)
     for number, (i, ratio) in enumerate(zip(chosen, fields, strict=True), len(shown)):
-        heading = f"({'abcde'[number]}) R, step {steps[i]}"
+        heading = f"({'abcde'[number]}) R, step {_short_step(steps[i])}"
         mesh = draw_map(maps[number], look, grid, ratio, heading, norm, "RdBu_r")
     label_height(maps[0], look, axis_name(grid, 1))
     for ax in maps[1:]:
@@ -54,6 +61,35 @@ def conditional_figure(figure, solution, look):
     below = rows[1].subgridspec(1, 2, wspace=0.12).subplots()
     plot_conditionals(solution, below[0], look, "abcdef"[last])
     plot_convergence(solution, below[1], look, "bcdefg"[last])
+    _fit(below[1], steps[-1])
+
+
+def _fit(ax, last):
+    """Words and ticks of the error's panel, half as wide as that of `glgd`, for a long run."""
+    if last >= _MANY_STEPS:
+        ax.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    for text in ax.texts:
+        lines = text.get_text().split("\n")
+        if text.get_gid() != "rate" or max(map(len, lines)) <= _WIDEST:
+            continue
+        folded = [line.replace(" per step", "\nper step") for line in lines]
+        text.set_text("\n".join(folded))
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high * (high / low) ** 0.15)
+
+
+def _short_step(step):
+    """The number of a step as it fits above a small map.
+
+    Examples
+    --------
+    >>> [_short_step(n) for n in (133, 9999, 100_000, 12_345, 2_500_000)]
+    ['133', '9999', '100k', '12.3k', '2.5M']
+    """
+    if step < _MANY_STEPS:
+        return str(step)
+    unit, letter = (1e6, "M") if step >= 1e6 else (1e3, "k")
+    return f"{significant(step / unit)}{letter}"
 
 
 def with_letters(grid):
@@ -99,6 +135,8 @@ def conditional_rows(solution, ratios):
 def plot_conditionals(solution, ax=None, style=None, letter="f"):
     """The JSD of p(y|x) against x at the start, on the way and at the end; its worst x marked.
 
+    The worst of the likeliest x, which hold 99.9 % of p_r(x): in tails the line may be higher.
+
     Dashed the average over p(x) at the start, and the JSD of the y-marginals there, which says
     little about either.
 
@@ -136,14 +174,18 @@ def plot_conditionals(solution, ax=None, style=None, letter="f"):
         labels.add(grid.edges[0][-1], y[np.isfinite(y)][-1:], f"step {steps[i]}", shade, dash)
     place_axis(ax, grid)
     ax.set_ylim(-0.04 * top, top)
+    # Above the lines there are words: no tick says that a JSD may lie there, beyond log 2 even.
+    ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0.0, max(highest, 1e-12))
+    ax.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if 0 <= tick <= highest]))
     average = solution.trace.js[0]
     ax.axhline(average, color=look.ink, linestyle=PREDICTED, linewidth=0.6 * look.line)
     said = [
         f"average {_short(average)} (dashed)",
         f"y-marginals {_short(solution.trace.js_marginal[0])}",
     ]
+    likely = likely_rows(flat_x(solution))
     if np.nanmax(rows[0], initial=0.0) > 0:
-        worst = int(np.nanargmax(rows[0]))
+        worst = int(np.nanargmax(np.where(likely, rows[0], -1.0)))
         x = float(grid.centres[0][worst])
         ax.plot(
             x, rows[0][worst], "o", color=look.colour("gen"), markersize=3 * look.line,
@@ -156,6 +198,12 @@ def plot_conditionals(solution, ax=None, style=None, letter="f"):
         color=look.ink, linespacing=1.15, gid="levels",
     )  # fmt: skip
     return ax
+
+
+def flat_x(solution):
+    """p_r(x) as masses."""
+    mass = solution.real.mass
+    return mass.reshape(len(mass), -1).sum(axis=1)
 
 
 def _told_apart(rows, most=4):

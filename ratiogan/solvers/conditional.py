@@ -26,6 +26,12 @@ from ratiogan.trace import x_name, x_text
 _NO_SLOPE = 1e-12  # norm of a projected gradient that no longer moves anything
 _ROUND_OFF = 1e-12  # between two sums of the same masses
 _NOTHING = 1e-30  # a JSD that the round-off of the masses leaves
+_NO_CELLS = "Use --density kde, fewer cells of x, or a --domain without them."
+_NO_ROWS = {
+    "categories": "Leave their rows out of --real, or pass a generator that has some there.",
+    "counts": "Use a --domain without them, or pass a generator that has rows there.",
+}
+_BULK = 0.999  # of p(x): the worst x is sought among those that hold it
 _KEPT = ("kl", "js", "kl_worst", "js_worst", "worst_x", "js_marginal", "constraint_error")
 
 
@@ -70,6 +76,8 @@ def conditional(
         A row stops at the step at which its max|R-1| is below, and the run when all rows have. With
         0 the run takes `max_steps` steps, unless R repeats itself before.
     max_steps : int
+        A linear geometry stops after 100 steps where R starts so high that these cannot suffice, as
+        in the tails of a KDE: take `fisher`.
     grid, domain : optional
         The cells, where `real` and `gen` are presets.
     singular : {"error", "restrict"}
@@ -91,9 +99,10 @@ def conditional(
         ``ratio`` is R(y|x) on the joint cells, NaN where p_r(x, y) = 0; the rows of an x with
         p_r(x) = 0 are left out. The columns of the trace that `glgd` has are averages over p(x)
         (max_error, min_ratio and max_ratio extremes, effective_support that of p(x, y)). Besides
-        them ``kl_worst`` and ``js_worst``, the largest conditional divergences (nats), ``worst_x``,
-        the centre of the x with the largest JSD (of a category its number), ``js_marginal``, the
-        JSD of p_g(y) and p_r(y), and ``constraint_error``, max over x of abs(E[R(.|x)] - 1).
+        them ``kl_worst`` and ``js_worst``, the largest conditional divergences (nats) among the
+        likeliest x that hold 99.9 % of p(x) together (tails of next to no mass say nothing),
+        ``worst_x``, the centre of the x with that JSD (of a category its number), ``js_marginal``,
+        the JSD of p_g(y) and p_r(y), and ``constraint_error``, max over x of abs(E[R(.|x)] - 1).
 
     Raises
     ------
@@ -176,6 +185,7 @@ class Conditional(GLGD):
         x = self.real.grid.axes[0]
         self.x = x.centres[self._used]
         self.left_out = int(x.size - len(self._used))
+        self._likely = likely_rows(self.geometry.shares)
 
     def _make_geometry(self, name, masses, density):
         x = self.real.grid.axes[0]
@@ -206,7 +216,7 @@ class Conditional(GLGD):
             self.game, geometry.name, rule.rows, rule.masses, rule.density, self.team
         )
         self._errors, self._found = found["max_error"], found
-        worst = int(np.argmax(found["js"]))
+        worst = int(np.argmax(np.where(self._likely, found["js"], -1.0)))
         with np.errstate(invalid="ignore", over="ignore"):
             average = {
                 key: float(shares @ found[key])
@@ -225,7 +235,7 @@ class Conditional(GLGD):
                 "effective_support": float(np.exp(-(shares @ entropy))),
                 "grad_norm": math.sqrt(shares @ slopes),
                 "gap_bound": average["gap_bound"],
-                "kl_worst": float(found["kl"].max()),
+                "kl_worst": float(found["kl"][self._likely].max()),
                 "js_worst": float(found["js"][worst]),
                 "worst_x": float(self.x[worst]),
                 "js_marginal": self._marginal_divergence(),
@@ -265,7 +275,8 @@ class Conditional(GLGD):
             if step >= self._look_at:
                 self._look_at = step + step // 50
                 self.rule.settle(~self.rows_should_converge & self._rows_have_settled(step))
-        return self.rule.ending
+        ending = self.rule.ending
+        return "hopeless" if ending is None and self._cannot_finish(step) else ending
 
     def _restart(self):
         super()._restart()
@@ -353,6 +364,9 @@ class Conditional(GLGD):
         if self.geometry.name == "lebesgue" and steps.max() > steps.min() * (1 + _ROUND_OFF):
             slow, fast = significant(steps.min()), significant(steps.max())
             yield f"In lebesgue row x runs with the step alpha p(x): from {slow} to {fast} here."
+        if not self._likely.all():
+            likely, total = np.count_nonzero(self._likely), len(self._likely)
+            yield f"The worst x is that of {likely} of {total}, which hold 99.9% of p(x)."
 
     def _warnings(self):
         if self.x_difference > _ROUND_OFF:
@@ -363,6 +377,24 @@ class Conditional(GLGD):
         if self.left_out:
             total = self.real.grid.shape[0]
             yield f"{self.left_out} of {total} x have p_r(x) = 0 and are left out."
+
+
+def likely_rows(shares):
+    """Which x are among the likeliest that hold 99.9 % of p(x) together; ties are kept.
+
+    Parameters
+    ----------
+    shares : array (B,)
+        p(x) as masses.
+
+    Examples
+    --------
+    >>> likely_rows(np.array([0.0004, 0.3, 0.6992, 0.0004])).tolist()
+    [False, True, True, False]
+    """
+    falling = np.sort(shares)[::-1]
+    place = np.searchsorted(np.cumsum(falling), _BULK * shares.sum())
+    return shares >= falling[min(place, len(falling) - 1)] * (1 - _ROUND_OFF)
 
 
 def _convexity(trace):
@@ -416,15 +448,16 @@ def with_shares_of(real, gen, singular="error"):
     held = gen.mass.reshape(count, -1).sum(axis=1)
     missing = np.flatnonzero((wanted > 0) & ~(held > 0))
     if missing.size:
-        where = x_name(real.grid.axes[0])
+        axis = real.grid.axes[0]
+        where = f"{x_name(axis)} = {x_text(axis.centres[missing[0]], axis)}"
         more = f" and {missing.size - 1} more" if missing.size > 1 else ""
         left = "" if given[missing[0]] == 0 else " where p_r(y|x) > 0"
         raise InputError(
-            f"the generator has no mass at {where} = {real.grid.centres[0][missing[0]]:.4g}{more}"
+            f"the generator has no mass at {where}{more}"
             f"{left}, where p_r(x) > 0 ({100 * wanted[missing].sum():.2g}% of p_r): p_g(y|x) is "
             "not defined there.",
             argument="gen",
-            fix="Use --density kde, fewer cells of x, or a --domain without them.",
+            fix=_NO_ROWS.get(axis.kind, _NO_CELLS),
         )
     difference = 0.5 * float(np.abs(given - wanted).sum())
     with np.errstate(divide="ignore", invalid="ignore"):

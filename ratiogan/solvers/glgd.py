@@ -32,6 +32,7 @@ from ratiogan.solvers.team import Team
 # Norm of a projected gradient that no longer moves anything. Backtracking compares E[Phi], which
 # is of its square.
 _STATIONARY = {"constant": 1e-12, "armijo": 1e-7}
+HOPELESS_STEPS = 100  # a run that `max_steps` steps cannot finish shows so many
 
 
 def glgd(
@@ -72,6 +73,7 @@ def glgd(
         Stop when max|R-1| is below. With 0 the run takes `max_steps` steps, unless R repeats
         itself before.
     max_steps : int
+        A linear geometry stops after 100 steps where R starts so high that these cannot suffice.
     grid, domain : optional
         The cells, where `real` and `gen` are presets.
     singular : {"error", "restrict"}
@@ -175,6 +177,7 @@ class GLGD(loop.Solver):
         self.team = Team(threads, self.ratio.size)
         self.rule = self._make_rule()
         self._history, self._look_at = [], 0
+        self._is_hopeless = False
         self._max_error = math.nan
         self.compile_seconds = 0.0
 
@@ -238,12 +241,20 @@ class GLGD(loop.Solver):
                 return "uncovered"
         if self.rule.stationary:
             return "stationary"
+        if self._cannot_finish(step):
+            return "hopeless"
         if self.tol > 0 and step >= self._look_at and not self.should_converge:
             # No more often than "auto" records: a look takes as long as the history.
             self._look_at = step + step // 50
             if self._has_settled(step, row):
                 return "settled"
         return None
+
+    def _cannot_finish(self, step):
+        """Whether R started too high for `max_steps` linear steps, and enough is shown of it."""
+        if step == 0:
+            self._is_hopeless = self.tol > 0 and bool(outcome.cannot_finish(self).any())
+        return self._is_hopeless and step >= HOPELESS_STEPS
 
     @property
     def _is_straight(self):

@@ -5,10 +5,13 @@ import math
 import numpy as np
 
 from ratiogan.solution import Prediction, Status
+from ratiogan.text import significant
 
 _RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
 _RATE_STEPS = 5
 _FAR = 1e6  # R above this takes a linear step for ever
+_NEAR = 0.5  # max|R-1| from which on the error falls by the local rate
+_SLOWEST = 1 - 1e-6  # a factor per step that six digits still tell from 1
 _NOTHING_LEFT = 1e-12  # max|R-1| that round-off alone can leave
 _NOTHING_MUCH_LEFT = 1e-7  # the same where E[Phi], of its square, is what is compared
 
@@ -63,7 +66,7 @@ def verdict(solver, run, trace):
         return Status.STALLED, False, text
     text = (
         f"NOT CONVERGED in {n} steps: max|R-1| = {error:.1e}, tol {solver.tol:.0e}. "
-        + _remaining_text(solver, trace)
+        + _remaining_text(solver, run, trace)
     )
     return Status.MAX_STEPS, False, text
 
@@ -120,21 +123,72 @@ def _predicted_failure(solver, run, trace):
     return Status.CYCLE, text
 
 
-def _remaining_text(solver, trace):
-    """What to expect of more steps, and what would help."""
-    rate = _measured_rate(trace.step, trace[solver.rated], slice(-min(len(trace), 20), None))
+def _remaining_text(solver, run, trace):
+    """What to expect of more steps, and what would help.
+
+    How many more is said only where the local rate holds: far from R = 1 a step takes off about
+    alpha log R, and the factor per step says nothing.
+    """
     error, most = trace.max_error[-1], float(trace.max_ratio[0])
-    if solver.geometry.is_linear and solver.step_rule == "constant" and most > _FAR:
+    if starts_far(solver, most):
+        enough = f", so {solver.max_steps} will not do" if run.reason == "hopeless" else ""
         return (
             f"R starts at {most:.1e} where p_r has almost no mass, and a step takes off about "
-            f"alpha log R: use {' or '.join(solver.cures)}, or leave those tails out with --domain."
+            f"alpha log R{enough}: use {' or '.join(solver.cures)}, or leave those tails out with "
+            "--domain."
         )
     newton = solver.step_rule == "newton"
-    if not 0 < rate < 1 - 1e-9 or not error > solver.tol > 0:
+    if not error < _NEAR:
+        lowest, highest = significant(trace.min_ratio[-1]), significant(trace.max_ratio[-1])
+        cure = "" if newton else f", or take {solver.cures[-1]}"
+        return f"R is still far from 1, from {lowest} to {highest}: allow more steps{cure}."
+    near = np.flatnonzero(~(trace.max_error < _NEAR))
+    first = max(len(trace) - 20, near[-1] + 1 if near.size else 0)
+    rate = _measured_rate(trace.step, trace[solver.rated], slice(first, None))
+    if math.isnan(rate):
+        return "Allow more steps." if newton else f"Allow more steps, or take {solver.cures[-1]}."
+    if not 0 < rate < _SLOWEST or not error > solver.tol > 0:
         return "Allow more steps." if newton else f"Try {solver.cures[-1]}."
     more = math.log(solver.tol / error) / math.log(rate)
     text = f"At {rate:.6g} per step it needs about {more:.2g} more"
     return f"{text}." if newton else f"{text}, or {solver.cures[-1]}."
+
+
+def starts_far(solver, most):
+    """Whether R starts so high that steps of a linear geometry hardly move it."""
+    return solver.geometry.is_linear and solver.step_rule == "constant" and most > _FAR
+
+
+def cannot_finish(solver):
+    """Where R starts so high that `max_steps` steps of a linear geometry do not reach R = 1.
+
+    A step takes alpha (u(R) - E[u]) off R, for log-type games about alpha log R, and u falls with
+    R: from R it takes at least (R - 1)/(alpha (u(R) - E[u])) steps. E[u] is no less than u(0).
+
+    Parameters
+    ----------
+    solver : GLGD
+
+    Returns
+    -------
+    bool array (N,)
+        On the cells with p_r > 0.
+    """
+    ratio, game, geometry = solver.ratio, solver.game, solver.geometry
+    far = np.zeros(ratio.shape, dtype=bool)
+    most = float(ratio.max())
+    if not (math.isfinite(most) and starts_far(solver, most) and solver.should_converge):
+        return far
+    far = ratio > _FAR
+    with np.errstate(all="ignore"):
+        lowest = game.signal_at_zero
+        if not math.isfinite(lowest):
+            lowest = float(geometry.masses @ game.signal(ratio))
+        fall = solver.alpha * (game.signal(ratio[far]) - lowest)
+        if geometry.name == "lebesgue":
+            fall = fall * geometry.density[far]
+        far[far] = ratio[far] - 1.0 > solver.max_steps * fall
+    return far
 
 
 def dropped_mass(gen):
