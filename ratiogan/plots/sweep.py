@@ -29,6 +29,7 @@ _LOOKS = {
     "converged": ("#009E73", ""),
     "converging": ("#56B4E9", ""),
     "max-steps": ("#56B4E9", ".."),
+    "stayed": ("#BBBBBB", ""),
     "stalled": ("#999999", "--"),
     "cycle": ("#E69F00", "//"),
     "rose": ("#CC79A7", "||"),
@@ -39,6 +40,7 @@ _LOOKS = {
 }
 _WORDS = {
     "converging": "goes down",
+    "stayed": "stays at start",
     "rose": "ends above start",
     "max-steps": "not below tol",
     "hopping": "collapsed, hops",
