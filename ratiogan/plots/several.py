@@ -125,7 +125,9 @@ def plot_errors(comparison, column="max_error", ax=None, style=None, letter="a")
     else:
         whole_steps(ax, look, max(counts))
         if look.width < 10 and max(map(len, short_labels(comparison.labels))) > 12:
-            ax.xaxis.set_major_locator(MaxNLocator(2, integer=True))  # the labels take the room
+            ax.xaxis.set_major_locator(
+                MaxNLocator(2, steps=[1, 2, 5, 10], integer=True)
+            )  # the labels take the room
     labels = LineLabels(ax, look)
     for run, (x, y), name, (colour, dash) in zip(
         runs, series, short_labels(comparison.labels), run_colours(len(runs)), strict=True

@@ -1,7 +1,5 @@
 """Panels of a training run: both losses, JSD beside what minibatches show, coverage, the end."""
 
-from itertools import zip_longest
-
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.lines import Line2D
@@ -344,7 +342,8 @@ def _noise_band(ax, look, floor, turn, curves, said):
     _, x, y, side, upright = best or (0, 0.97, np.mean(heights), "right", "center")
     ax.text(
         x, y, said, transform=ax.transAxes, ha=side, va=upright, fontsize=look.text,
-        color=look.words(grey), gid="noise floor",
+        color=look.words(grey), gid="noise floor", zorder=3,
+        path_effects=[withStroke(linewidth=look.text / 5, foreground=look.ground)],
     )  # fmt: skip
 
 
@@ -452,8 +451,8 @@ def plot_end(solution, ax=None, style=None, letter="d"):
             linewidth=0.8 * look.line, label="$f$ (right)",
         ),
     ]  # fmt: skip
-    # Filled column by column: the two of the particles stand below p_r and p_g.
-    keys = [key for pair in zip_longest(keys, more) for key in pair if key is not None]
+    if more:  # filled column by column: the long words in one column
+        keys = [keys[2], more[0], keys[0], *more[1:], keys[1]]
     ax.legend(
         handles=keys, loc="upper center", ncols=3, frameon=False, fontsize=look.text,
         labelcolor=look.ink, borderaxespad=0, handlelength=1.3, columnspacing=0.8, borderpad=0.1,
