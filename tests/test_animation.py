@@ -275,3 +275,10 @@ def test_other_suffix_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="there is no folder"):
         animate(rg.glgd(grid=64, max_steps=1), tmp_path / "missing" / "a.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_is_drawn_in_the_blocks_of_the_figure(tmp_path):
+    run = rg.training(family="particles", grid=1024, max_steps=5)
+    animate(run, tmp_path / "page.html")
+    densities = scene_of((tmp_path / "page.html").read_text(encoding="utf-8"))["panels"][0]
+    assert {len(line["x"]) for line in densities["series"]} == {128}
