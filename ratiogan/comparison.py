@@ -748,6 +748,13 @@ def _options(spec, common, chosen):
             for key, value in options.items()
             if key in asked and not (value == defaults.get(key) and value in LEFT_OUT)
         }
+        own = [key for key in ("particles", "discriminator", "bandwidth") if key in options]
+        if own and options.get("family") != "particles" and "scenario" not in options:
+            raise InputError(
+                f"{own[0]} is a setting of family particles.",
+                argument=own[0],
+                fix="Add family=particles, or leave it out.",
+            )
     return _accepted(SOLVERS[spec.name], options)
 
 

@@ -719,6 +719,8 @@ def test_settings_of_particles_are_those_of_training():
     assert len(found.runs[0].particles) == 100
     with pytest.raises(InputError, match='"training" has no parameter "alpha"'):
         compare("training:alpha=1")
+    with pytest.raises(InputError, match="bandwidth is a setting of family particles"):
+        compare("training:bandwidth=0.4")
 
 
 def test_ctrl_c_in_a_map_keeps_every_run():
