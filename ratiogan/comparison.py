@@ -207,11 +207,15 @@ class Comparison:
     def table(self):
         """The table as text cells, best run first.
 
+        Of training runs only: means over the last quarter of the turns, of cells and modes medians.
+
         Returns
         -------
         headings : list of str
         rows : list of list of str
         """
+        if sweeps.are_training(self.runs):
+            return sweeps.table_of(self.labels, self.runs, self.ranking)
         headings = [
             *("run", "alpha", "status", "steps", f"steps to rms < {RMS_TOLERANCE:g}"),
             *("rate predicted", "rate measured", "final max|R-1|", "final JSD"),
@@ -232,7 +236,9 @@ class Comparison:
         return "\n\n".join([*parts, *self._costs(), *self._common()])
 
     def _table_text(self):
-        _, rows = self.table()
+        headings, rows = self.table()
+        if sweeps.are_training(self.runs):
+            return sweeps.table_text(headings, rows, self.real)
         status = max([9, *(len(row[2]) for row in rows)])
         steps = max([5, *(len(row[3]) for row in rows)])
         # The other columns take 71; a label too long for the rest stands on a line of its own.
@@ -675,7 +681,19 @@ def _read_sweep(sweep):
         values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
         if not values:
             raise InputError(f"sweep has no value for {key}.", argument="sweep")
-        swept[key.replace("-", "_")] = [v.item() if hasattr(v, "item") else v for v in values]
+        values = [value.item() if hasattr(value, "item") else value for value in values]
+        texts = [
+            format_value(value) if isinstance(value, (str, int, float, tuple, list)) else id(value)
+            for value in values
+        ]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise InputError(
+                    f"sweep names {key}={text} twice.",
+                    argument="sweep",
+                    fix="Name every value once; for runs with other draws change the seed.",
+                )
+        swept[key.replace("-", "_")] = values
     return swept
 
 
@@ -700,7 +718,7 @@ def _options(spec, common, chosen):
         parameters |= {k: v for k, v in layer.items() if k in _game_keys(options.get("game"))}
     game = options.get("game")
     known = (*defaults, *_game_keys(game))
-    which = f" with the game {game}" if "game" in defaults else ""
+    which = f" with the game {game}" if game is not None else ""
     _check_keys(f'"{spec.name}"{which} has no', spec.options, known, "specs")
     if game is not None:
         checked = games.game(game, **parameters)
@@ -730,6 +748,13 @@ def _options(spec, common, chosen):
             for key, value in options.items()
             if key in asked and not (value == defaults.get(key) and value in LEFT_OUT)
         }
+        own = [key for key in ("particles", "discriminator", "bandwidth") if key in options]
+        if own and options.get("family") != "particles" and "scenario" not in options:
+            raise InputError(
+                f"{own[0]} is a setting of family particles.",
+                argument=own[0],
+                fix="Add family=particles, or leave it out.",
+            )
     return _accepted(SOLVERS[spec.name], options)
 
 

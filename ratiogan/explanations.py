@@ -560,8 +560,9 @@ _STATUSES = (
         "status",
         "converging",
         "A fixed number of steps was asked for (--tol 0), and taken.",
-        "Not a failure: you set the length. The measured rate per step stands beside the predicted"
-        " one, so the number of steps still to go can be read off.",
+        "Not a failure: you set the length. Of glgd the measured rate per step stands beside the"
+        " predicted one, so the steps still to go can be read off. Of training the finding says"
+        " where JSD went: it fell, hovers, stayed or rose.",
         "ratiogan run glgd --tol 0 --max-steps 20",
         HERE,
         related=("max-steps", "rate"),

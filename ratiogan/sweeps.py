@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratiogan.solvers.levels import hover
+from ratiogan.solvers.landmarks import modes_of
+from ratiogan.solvers.levels import hover, late
 from ratiogan.spec import format_value, parse
 from ratiogan.text import WIDTH, markdown_table, significant, table, wrap
 
@@ -17,6 +18,7 @@ from ratiogan.text import WIDTH, markdown_table, significant, table, wrap
 COURSES = {
     "converged": ("c", "converged"),
     "converging": ("c", "converging: ends below its start"),
+    "stayed": ("=", "stayed: ends within 1% of its start"),
     "rose": ("r", "risen: ends above its start"),
     "cycle": ("o", "cycle"),
     "stalled": ("S", "stalled"),
@@ -31,13 +33,16 @@ _VERBS = (
     (("collapsed", "hopping"), "collapses", "collapse"),
     (("cycle",), "cycles", "cycle"),
     (("rose",), "ends above its start", "end above their start"),
+    (("stayed",), "stays within 1% of its start", "stay within 1% of their start"),
+    (("there",), "was below tol at its start", "were below tol at their start"),
     (("stalled",), "stalls", "stall"),
     (("diverged",), "diverges", "diverge"),
     (("interrupted",), "was interrupted", "were interrupted"),
 )
 _AXES = ("alpha_gen", "alpha_disc")  # what a map has across, if it is swept
 ROUND_OFF = 1e-16  # a KL below is that of the masses' last digits
-_RISEN = 1.01  # by what factor the JSD must end above its start
+_MOVED = 0.01  # share of the first JSD below which a change is none
+_NOTHING = 1e-10  # a JSD below which no change is told
 
 
 def column_of(runs):
@@ -67,11 +72,30 @@ def _late(run, column):
 
 
 def course_of(run):
-    """A key of `COURSES`: the status, but ``rose`` where the JSD ends above its start."""
+    """A key of `COURSES`: the status, but where the turns ran out what the values say.
+
+    ``rose`` is a run whose JSD ends above its start, ``stayed`` one that ends where it began.
+    """
     code = run.status.value
-    if code == "converging" and hover(run.trace.step, run.trace.js)[0] > _RISEN * run.trace.js[0]:
-        return "rose"
-    return code
+    if code not in ("converging", "max-steps"):
+        return code
+    return {"above": "rose", "at": "stayed"}.get(end_of(run), code)
+
+
+def end_of(run):
+    """Where the JSD ends, its mean over the last quarter: below, at or above its start.
+
+    At it is within 1%.
+
+    Examples
+    --------
+    >>> from ratiogan.solvers.training import training
+    >>> [end_of(training(grid=64, alpha_gen=rate, max_steps=300)) for rate in (0.001, 0, 0.3)]
+    ['below', 'at', 'above']
+    """
+    first, level = float(run.trace.js[0]), _late(run, "js")
+    room = max(_MOVED * first, _NOTHING)
+    return "above" if level > first + room else "at" if level >= first - room else "below"
 
 
 def are_training(runs):
@@ -90,37 +114,91 @@ def finding_of(labels, runs):
     levels = np.maximum(late_levels(runs), ROUND_OFF)
     best, name = int(np.argmin(levels)), NAMES[column_of(runs)]
     count = len(runs)
-    courses = [course_of(run) for run in runs]
+    happened = _happened(runs)
+    finite = [level for level in levels if level < math.inf]
+    if not finite:
+        return f"NONE STOOD: {happened}."
+    low, high = level_text(min(finite)), level_text(max(finite))
+    as_others = ""
+    if count > 1 and low == high:
+        as_others = ", as the others" if len(finite) == count else ", as all that stood"
+        as_others = "" if len(finite) == 1 else as_others
+    text = f"BEST of {count}: {_called(labels, runs, best)} ({name} {low}{as_others})"
+    parts = [text, happened or "all end below their start"]
+    if low != high:
+        decades = math.log10(max(finite) / min(finite))
+        spans = f"{name} spans {significant(decades, 2)} decades"
+        parts.append(spans if decades >= 1 else f"{name} from {low} to {high}")
+    return "; ".join(parts) + "."
+
+
+def _happened(runs):
+    """How many runs collapse, cycle and so on; nothing where all end below their start."""
+    courses = [
+        "there" if run.status.value == "converged" and not run.n_steps else course_of(run)
+        for run in runs
+    ]
     happened = []
     for which, one, several in _VERBS:
         number = sum(course in which for course in courses)
         if number:
-            whole = "" if happened else f" of {count}"
+            whole = "" if happened else f" of {len(runs)}"
             happened.append(f"{number}{whole} {one if number == 1 else several}")
-    finite = [level for level in levels if level < math.inf]
-    text = f"BEST of {count}: {_called(labels, best)} ({name} {level_text(levels[best])})"
-    parts = [text, ", ".join(happened) or "all end below their start"]
-    if len(finite) > 1:
-        decades = math.log10(max(finite) / min(finite))
-        parts.append(
-            f"{name} spans {significant(decades, 2)} decades"
-            if decades >= 1
-            else f"{name} from {level_text(min(finite))} to {level_text(max(finite))}"
-        )
-    return "; ".join(parts) + "."
+    return ", ".join(happened)
 
 
-def _called(labels, best):
-    """The spec of a run; of a long one what tells it from the others."""
-    specs = [parse(label) for label in labels]
-    own = {
-        key: value
-        for key, value in specs[best].options.items()
-        if any(spec.options.get(key) != value for spec in specs)
-    }
-    if len(specs[best].options) == len(own) or not own:
-        return labels[best]
-    return ", ".join(f"{key}={format_value(value)}" for key, value in own.items())
+def _called(labels, runs, best):
+    """What tells a run from the others; its spec where nothing does."""
+    specs = [parse(label).options for label in labels]
+    keys = dict.fromkeys(key for spec in specs for key in spec)
+    missing = object()
+    own = {}
+    for key in keys:
+        if len({format_value(spec.get(key, missing)) for spec in specs}) > 1:
+            # What its spec leaves open is in the options of the run.
+            value = specs[best].get(key, runs[best].options.get(key, missing))
+            own |= {} if value is missing else {key: value}
+    return ", ".join(f"{key}={value_text(value)}" for key, value in own.items()) or labels[best]
+
+
+def table_of(labels, runs, order):
+    """Headings and rows of text cells: what a training run came to in its last quarter.
+
+    KL, JSD, cells in use and modes covered are those of p_g there; `order` is that of the rows.
+    """
+    headings = ["run", "status", "ends", "turns", "KL", "JSD", "cells in use", "modes"]
+    return headings, [_row(labels[i], runs[i]) for i in order]
+
+
+# What a row says of where the JSD ended; nothing of a run that was lost.
+_ENDS = {"below": "below its start", "at": "at its start", "above": "above its start"}
+
+
+def _row(label, run):
+    lost = run.status.value == "diverged"
+    levels = ["-" if lost else level_text(_late(run, column)) for column in ("kl", "js")]
+    counts = [
+        "-"
+        if lost or column not in run.trace
+        else f"{np.median(run.trace[column][late(run.trace.step)]):{form}}"
+        for column, form in (("effective_support", ".1f"), ("modes", ".0f"))
+    ]
+    ends = "-" if lost else _ENDS[end_of(run)]
+    return [label, run.status.value, ends, str(run.n_steps), *levels, *counts]
+
+
+def table_text(headings, rows, real):
+    """`table_of` for a terminal; labels that leave no room stand on lines of their own."""
+    shown = table(headings, rows, align="<<<>>>>>").split("\n")
+    if max(map(len, shown)) + 2 > WIDTH:
+        rest = table(headings[1:], [row[1:] for row in rows], align="<<>>>>>").split("\n")
+        shown = [f"    {rest[0]}"]
+        for row, line in zip(rows, rest[1:], strict=True):
+            shown += [row[0], f"    {line}"]
+    cells, modes = float(np.exp(real.entropy())), int(modes_of(real).max(initial=-1)) + 1
+    of_real = f"p_r uses {cells:.0f} cells and has {modes} mode{'' if modes == 1 else 's'}."
+    said = f"KL(p_g||p_r) and JSD: means over the last quarter of the turns. {of_real}"
+    return "\n".join([*(f"  {line}" for line in shown), "", wrap(said)])
 
 
 @dataclass(frozen=True)
@@ -154,12 +232,12 @@ class SweepMap:
         """Headings and rows of text cells: the late level and the letter of what became of it."""
         headings = [
             f"{self.row_key} \\ {self.column_key}",
-            *map(_value_text, self.columns),
+            *map(value_text, self.columns),
         ]
         levels = late_levels(runs)
         rows = [
             [
-                _value_text(value),
+                value_text(value),
                 *(f"{level_text(levels[i])} {COURSES[course_of(runs[i])][0]}" for i in row),
             ]
             for value, row in zip(self.rows, self.index, strict=True)
@@ -250,7 +328,7 @@ def sweep_map(comparison):
     return SweepMap(along, across, values[along], values[across], index)
 
 
-def _value_text(value):
+def value_text(value):
     """A swept value as a heading: the digits of 3 * 1e-4 beyond the sixth are nobody's."""
     return f"{value:.6g}" if isinstance(value, float) else format_value(value)
 

@@ -179,7 +179,8 @@ def test_training_goes_on_in_turns_and_shows_both_losses(pages):
     at = np.searchsorted(run.trace.step, turns)
     np.testing.assert_allclose(heights, run.trace.d[at], rtol=1e-3)
     assert [one["name"] for one in jsd["series"]] == ["JSD"]
-    assert jsd["marks"][0]["text"] == "two minibatches of 64"
+    mark = jsd["marks"][0]  # the band is far above
+    assert mark["kind"] == "note" and mark["text"].startswith("two minibatches of 64: 0.")
     # f is kept of the end only: no panel shows one, and none passes f*(R) off as it.
     assert not any("discriminator f" in panel["heading"] for panel in shown["panels"])
     exact = scene_of(pages["training on the plane"][1])["panels"][3]
@@ -274,3 +275,10 @@ def test_other_suffix_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="there is no folder"):
         animate(rg.glgd(grid=64, max_steps=1), tmp_path / "missing" / "a.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_is_drawn_in_the_blocks_of_the_figure(tmp_path):
+    run = rg.training(family="particles", grid=1024, max_steps=5)
+    animate(run, tmp_path / "page.html")
+    densities = scene_of((tmp_path / "page.html").read_text(encoding="utf-8"))["panels"][0]
+    assert {len(line["x"]) for line in densities["series"]} == {128}

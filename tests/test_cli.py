@@ -261,14 +261,14 @@ def test_compare_prints_a_map_of_two_settings_of_training(call):
     code, out, err = call(f"{MAP} --no-save")
     assert code == 0 and err == ""
     lines = out.splitlines()
-    assert lines[2].startswith("BEST of 6: training:alpha_gen=0.01,disc_steps=8 (KL 0.0")
+    assert lines[2].startswith("BEST of 6: alpha_gen=0.01, disc_steps=8 (KL 0.0")
     assert "KL(p_g||p_r), mean over the last quarter of the turns" in lines[4]
     assert lines[6].split() == ["disc_steps", "\\", "alpha_gen", "0.0001", "0.01", "0.3"]
     assert [line.split()[0] for line in lines[7:9]] == ["1", "8"]
     assert [line.split()[2::2] for line in lines[7:9]] == [["c", "o", "H"], ["c", "c", "C"]]
     assert lines[10].startswith("c converging: ends below its start; o cycle; C collapsed; H hop")
-    assert "steps to" not in out and max(map(len, lines[:-1])) <= 120
-    assert "steps to" in call(f"{MAP} --no-save -v")[1]
+    assert "cells in use" not in out and max(map(len, lines[:-1])) <= 120
+    assert "cells in use" in call(f"{MAP} --no-save -v")[1]
     code, out, _ = call(f"{MAP} --no-save --markdown")
     assert "| disc_steps \\ alpha_gen | 0.0001 | 0.01 | 0.3 |" in out
 

@@ -19,6 +19,7 @@ SHORT = {"grid": 200, "max_steps": 300}
 RUNS = {
     "minibatches": SHORT,
     "exact": {**SHORT, "batch": "exact", "disc_cells": 8},
+    "large": {**SHORT, "batch": 1000},
     "data": {**SHORT, "data": 100, "alpha_disc": 0.1, "batch": 16},
     "collapsed": {**SHORT, "batch": "exact", "alpha_gen": 0.2, "alpha_disc": 0.001},
     "codes": {**SHORT, "game": "least-squares:a=-1,b=1,c=0", "alpha_gen": 0.01},
@@ -97,14 +98,68 @@ def test_a_data_set_adds_d_on_it(run):
 
 
 def test_the_noise_band_is_there_for_minibatches_only(run):
-    mean, low, high = panels.floor_of(run("minibatches"))
+    mean, low, high = panels.floor_of(run("large"))
     assert 0 < low < mean < high < np.log(2)
-    ax = plots.plot_jsd(run("minibatches"))
+    ax = plots.plot_jsd(run("large"))
     [band] = [patch for patch in ax.patches if patch.get_gid() == "noise floor"]
     box = band.get_bbox()
     assert (box.y0, box.y1) == pytest.approx((low, high))
-    assert "two minibatches of 64" in words(ax.figure)
+    assert "two minibatches of 1000" in words(ax.figure)
     assert panels.floor_of(run("exact")) is None and not plots.plot_jsd(run("exact")).patches
+
+
+def test_noise_far_above_the_jsd_is_a_note(run):
+    for name in ("minibatches", "plane"):
+        solution = run(name)
+        floor = panels.floor_of(solution)
+        assert panels.out_of_sight(solution, floor) and not panels.out_of_sight(solution, None)
+        ax = plots.plot_jsd(solution)
+        assert not [patch for patch in ax.patches if patch.get_gid() == "noise floor"]
+        [note] = [text for text in ax.texts if text.get_gid() == "noise floor"]
+        assert f"{floor[0]:.2g}, above" in note.get_text()
+        assert solution.trace.js.max() < ax.get_ylim()[1] < floor[1]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "name"),
+    [
+        ("lsgan", {"max_steps": 4}, "(-1, 1, 0)"),
+        ("mixture-1d", {"max_steps": 4}, "(0, 1, 1)"),
+        ("saturating", {"max_steps": 4}, "minimax"),
+        ("too-few-discriminator-steps", {"max_steps": 4, "grid": 32}, "N_d = 1"),
+    ],
+)
+def test_a_scenario_names_its_own_curve(scenario, options, name):
+    solution = rg.training(scenario=scenario, **options)
+    assert panels.own_name(solution) == name
+    labels = [line.get_label() for line in plots.plot_jsd(solution).lines]
+    assert name in labels and "JSD" not in labels
+
+
+def test_particles_of_ones_own_game_have_no_arrows():
+    own = rg.Game.from_losses(lambda f: -np.log(f), lambda f: -np.log1p(-f), lambda f: -np.log(f))
+    for problem in ({"grid": 64}, {"real": "ring8", "gen": "ring8:drop=4", "grid": "12x12"}):
+        solution = rg.training(game=own, family="particles", max_steps=3, **problem)
+        figure = plots.figure(solution)
+        drawn = [child.get_gid() for ax in figure.axes for child in ax.get_children()]
+        assert "particles" in drawn and "field" not in drawn
+        assert not any("nabla" in said for said in words(figure))
+
+
+@pytest.mark.parametrize("style", ["slide", "paper", "dark"])
+@pytest.mark.parametrize(
+    "problem", [{"grid": 1024}, {"real": "ring8", "gen": "ring8:drop=4", "grid": "24x24"}]
+)
+def test_what_is_drawn_of_particles_is_named(problem, style):
+    solution = rg.training(family="particles", max_steps=20, **problem)
+    figure = plots.figure(solution, style=style)
+    assert unreadable(figure) == []
+    said = " ".join(ax.get_title(loc="left") for ax in figure.axes)
+    for ax in figure.axes:
+        if ax.get_legend():
+            said += " ".join(text.get_text() for text in ax.get_legend().get_texts())
+    assert "samples" in said and r"$-\nabla u$" in said
+    assert "pale: range of cells" in said or "dots: samples" in said
 
 
 def test_the_axis_of_the_jsd_is_logarithmic_over_a_decade(run):

@@ -95,6 +95,23 @@ def test_tuples_are_one_value_per_axis():
     assert [run.options["disc_cells"] for run in runs] == ["2x2", "2x4"]
 
 
+def test_tuples_and_arrays_of_two_dimensions_are_one_value():
+    plane = {"real": "ring8", "gen": "ring8:drop=4", "max_steps": 3}
+    runs = training_batch(grid=(8, 6), domain=((-4, 4), (-4, 4)), alpha_gen=[1e-3, 1e-2], **plane)
+    assert [run.ratio.shape for run in runs] == [(8, 6)] * 2
+    assert runs[0].real is runs[1].real
+    runs = training_batch(grid=16, domain=([-5, 5],), alpha_gen=[1e-3, 1e-2], max_steps=3)
+    assert [float(run.grid.edges[0][0]) for run in runs] == [-5.0, -5.0]
+    samples = {"family": "particles", "discriminator": "kde", "max_steps": 3}
+    places = np.linspace(-1, 1, 20)[:, None]
+    runs = training_batch(grid=16, particles=places, **samples)
+    assert len(runs) == 1 and runs[0].particles.shape == (20, 1)
+    runs = training_batch(
+        "ring8", "ring8:drop=4", grid=(8, 8), bandwidth=(0.8, 0.9), particles=30, **samples
+    )
+    assert len(runs) == 1 and runs[0].options["bandwidth"] is not None
+
+
 def test_one_generator_gives_every_row_the_same_numbers():
     rng = np.random.default_rng(5)
     before = rng.bit_generator.state

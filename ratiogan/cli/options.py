@@ -616,8 +616,8 @@ OPTIONS = {
         "KEY=V1,V2,...",
         type=Sweep(),
         multiple=True,
-        help="One run per value, such as alpha=0.5,1,2. Options that `run` does not have, such as"
-        " wgan:loss=minimax, and all others: ratiogan list algorithms.",
+        help="One run per value, such as alpha=0.5,1,2. Two --sweep options make every combination:"
+        " of training runs a map. All keys are in: ratiogan list algorithms.",
     ),
     "level": _option(
         "Algorithm",

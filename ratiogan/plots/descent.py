@@ -135,7 +135,8 @@ def fill_real(ax, look, grid, real, label=False):
     """p_r as a filled area with its outline."""
     colour = look.colour("real")
     x, y = outline(grid, real)
-    ax.fill_between(x, y, color=colour, alpha=0.22, linewidth=0)
+    alpha = 0.5 if look.ground == "#111111" else 0.22
+    ax.fill_between(x, y, color=colour, alpha=alpha, linewidth=0)
     ax.plot(x, y, color=colour, linewidth=0.7 * look.line, label="p_r")
     return ax
 

@@ -38,16 +38,20 @@ from ratiogan.plots.several import (
 )
 from ratiogan.plots.sweep import telling_runs
 from ratiogan.plots.training import (
+    MOST_BLOCKS,
     companions,
     equilibrium_of,
     floor_of,
     jsd_limits,
     loss_limits,
     loss_lines,
+    noise_words,
+    out_of_sight,
+    own_name,
 )
 from ratiogan.plots.transport import cost_limits, cost_lines, critics
 from ratiogan.plots.wgan import estimate_lines
-from ratiogan.sweeps import sweep_map
+from ratiogan.sweeps import are_training, sweep_map
 from ratiogan.trace import step_word
 
 SHADES = 64  # of a map; a cell is one letter of ALPHABET
@@ -150,6 +154,11 @@ def _rows_at(trace_steps, steps):
 
 
 # --- fields on coarser cells ---------------------------------------------------------------------
+
+
+def _blocks(runs, points):
+    """Most cells of a profile: of training, whose noise is in every cell, as in the figure."""
+    return min(points, MOST_BLOCKS) if are_training(runs) else points
 
 
 class Coarse:
@@ -305,7 +314,7 @@ def _descent(solution, look, points, frames, cells):
                 "conditional": lambda: _conditionals(solution, look, points, ratios),
             }.get(solution.algorithm, lambda: _convergence(solution, look, steps, "d"))(),
         ]
-    coarse = Coarse(grid, points)
+    coarse = Coarse(grid, _blocks([solution], points))
     kind, edges = grid.axes[0].kind, coarse.edges[0]
     across = place_axis(grid, coarse)
     rows = [coarse.ratio(solution.real.mass, gen_mass(solution, ratio)) for ratio in ratios]
@@ -427,20 +436,25 @@ def _jsd_panel(solution, look, steps):
     limits, logarithmic = jsd_limits(solution, floor)
     shown = panel("(d) JSD of p_g and p_r", _turns(last), axis("", *limits, log=logarithmic))
     values = positive(solution.trace.js) if logarithmic else solution.trace.js
-    drawn = line("JSD", *thin(solution.trace.step, values, 400), colour=look.colour("ratio"))
+    drawn = line(
+        own_name(solution), *thin(solution.trace.step, values, 400), colour=look.colour("ratio")
+    )
     drawn["dots"] = [_list(steps), _list(values[_rows_at(solution.trace.step, steps)])]
     shown["series"] = [drawn]
     for number, (name, column) in enumerate(companions(solution).items(), 1):
         beside = thin(solution.trace.step, positive(column) if logarithmic else column, 400)
         dash = _words(DASHES[number])
         shown["series"].append(line(name, *beside, colour=look.muted, dash=dash, width=0.8))
-    if floor is not None:
+    said = f"two minibatches of {solution.options['batch']}"
+    if out_of_sight(solution, floor):
+        shown["marks"] = [{"kind": "note", "text": noise_words(said, floor)}]
+    elif floor is not None:
         mean, least, most = np.clip(floor, *limits)  # a log axis has no place for 0
         # Round both halves of the band, from its middle, where its name is written.
         shown["marks"] = [
             {"kind": "area", "x": [0, last, last, 0, 0, last, last],
              "y": [mean, mean, most, most, least, least, mean], "colour": look.colour("floor"),
-             "text": f"two minibatches of {solution.options['batch']}"}
+             "text": said}
         ]  # fmt: skip
     return shown
 
@@ -660,7 +674,7 @@ def _ends(comparison, look, names, colours, dashes, histories, steps, points, ce
             f"(c) p_g of {names[best]}", coarse, grid, "density", _palette("viridis"), 0, top,
             False, densities,
         )  # fmt: skip
-    coarse = Coarse(grid, points)
+    coarse = Coarse(grid, _blocks(comparison.runs, points))
     kind = grid.axes[0].kind
     real = coarse.density(comparison.real.mass)
     rows = [[coarse.density(mass) for mass in run] for run in states]

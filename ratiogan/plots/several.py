@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from ratiogan.plots.descent import fill_real, positive, rate_of
 from ratiogan.plots.fields import (
@@ -23,12 +23,16 @@ from ratiogan.plots.look import (
     PREDICTED,
     dress,
     log_axis,
+    log_ticks,
     math_text,
     mix,
     new_axes,
+    set_ticks,
     whole_steps,
 )
+from ratiogan.plots.training import block_means
 from ratiogan.spec import format_value, parse
+from ratiogan.sweeps import are_training
 from ratiogan.trace import step_word
 
 LOG_LOG = 30  # the ratio of steps beyond which the step axis is logarithmic
@@ -120,6 +124,10 @@ def plot_errors(comparison, column="max_error", ax=None, style=None, letter="a")
         log_axis(ax, 0.9, max(counts), "x")
     else:
         whole_steps(ax, look, max(counts))
+        if look.width < 10 and max(map(len, short_labels(comparison.labels))) > 12:
+            ax.xaxis.set_major_locator(
+                MaxNLocator(2, steps=[1, 2, 5, 10], integer=True)
+            )  # the labels take the room
     labels = LineLabels(ax, look)
     for run, (x, y), name, (colour, dash) in zip(
         runs, series, short_labels(comparison.labels), run_colours(len(runs)), strict=True
@@ -174,23 +182,32 @@ def plot_final(comparison, ax=None, style=None, letter="c", names=None, width=1.
     fill_real(ax, look, grid, real.density)
     place_axis(ax, grid)
     rows = [flat_density(comparison, run.ratio) for run in comparison.runs]
+    # Minibatches leave their noise in every cell: of training the means of blocks are drawn.
+    blocks = are_training(comparison.runs)
+    lines = [block_means(grid, row)[:2] if blocks else outline(grid, row) for row in rows]
     # A run that collapsed is a spike: it leaves the panel at the top, the others fill it.
-    top = 1.25 * top_of(real.density, rows)
+    top = 1.25 * top_of(real.density, [y for _, y in lines])
     labels = LineLabels(ax, look, keys=True)
-    for row, name, (colour, dash) in zip(rows, names, run_colours(len(rows)), strict=True):
-        x, y = outline(grid, row)
-        ax.plot(x, y, color=colour, linestyle=dash, linewidth=width * look.line, label=name)
+    below = 0.985 * top
+    for number, (row, (x, y), name, (colour, dash)) in enumerate(
+        zip(rows, lines, names, run_colours(len(rows)), strict=True)
+    ):
+        ax.plot(
+            x, y, color=colour, linestyle=dash, linewidth=width * look.line, label=name,
+            zorder=2.5 - 0.4 * number / len(rows) if blocks else 2,
+        )  # fmt: skip
         labels.add(x[-1:], y[-1:], name, colour, dash)
-        if row.max() > top:
+        if y.max() > top:
             at = int(np.argmax(row))
             left = at < row.size / 2
             ax.annotate(
-                f"up to {row.max():.3g}", (grid.centres[0][at], 0.985 * top),
+                f"up to {row.max():.3g}", (grid.centres[0][at], below),
                 xytext=((0.4 if left else -0.4) * look.text, 0), textcoords="offset points",
                 va="top", ha="left" if left else "right", fontsize=look.text,
                 color=look.words(colour),
                 path_effects=[withStroke(linewidth=look.text / 6, foreground=look.ground)],
             )  # fmt: skip
+            below -= top * 1.25 * look.text / (0.27 * 72 * look.height)  # the next stands below
     ax.set_ylim(0, top)
     return ax
 
@@ -259,6 +276,13 @@ def plot_left(comparison, ax=None, style=None, letter="d"):
     left = [comparison.jsd_left()[i] for i in comparison.ranking]
     low, high = left_limits(left)
     log_axis(ax, low, high, "x")
+    if look.width < 10:  # beside the names there is room for decades only
+        decades = [
+            (value, text)
+            for value, text in log_ticks(low, high)
+            if abs(np.log10(value) - round(np.log10(value))) < 1e-9
+        ]
+        set_ticks(ax, decades[:: -(-len(decades) // 3) or 1], "x")
     means = np.maximum([mean for mean, _, _ in left], low)
     _bars(comparison, ax, look, means, [f"{mean:.2g}" for mean, _, _ in left], [True] * len(left))
     for place, (_, least, most) in enumerate(left):

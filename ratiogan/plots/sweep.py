@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm, to_hex
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from ratiogan.plots.fields import thin
 from ratiogan.plots.labels import LineLabels
@@ -20,7 +21,7 @@ from ratiogan.plots.look import (
     whole_steps,
 )
 from ratiogan.plots.several import plot_final
-from ratiogan.spec import format_value
+from ratiogan.spec import format_value, parse
 from ratiogan.sweeps import COURSES, ROUND_OFF, level_text, ranked, sweep_map
 from ratiogan.text import significant
 
@@ -29,6 +30,7 @@ _LOOKS = {
     "converged": ("#009E73", ""),
     "converging": ("#56B4E9", ""),
     "max-steps": ("#56B4E9", ".."),
+    "stayed": ("#BBBBBB", ""),
     "stalled": ("#999999", "--"),
     "cycle": ("#E69F00", "//"),
     "rose": ("#CC79A7", "||"),
@@ -39,10 +41,12 @@ _LOOKS = {
 }
 _WORDS = {
     "converging": "goes down",
+    "stayed": "stays at start",
     "rose": "ends above start",
     "max-steps": "not below tol",
     "hopping": "collapsed, hops",
 }
+_SHORT = 18  # letters of a name beside the panels
 _CROWDED = 0.6  # of the look's text: below that, numbers are shortened
 _LEAST_DECADES = 0.5  # of the colour scale: runs that are alike look alike
 
@@ -53,8 +57,9 @@ def sweep_figure(figure, comparison, look):
     plot_sweep_levels(comparison, axes[0, 0], look)
     plot_sweep_courses(comparison, axes[0, 1], look)
     plot_sweep_runs(comparison, axes[1, 0], look)
-    telling, names = telling_runs(comparison)
-    plot_final(telling, axes[1, 1], look, "d", names=names, width=0.5)
+    telling, _ = telling_runs(comparison)
+    names = named_by_settings(comparison)
+    plot_final(telling, axes[1, 1], look, "d", names=names, width=0.7)
 
 
 def telling_runs(comparison):
@@ -69,6 +74,26 @@ def telling_runs(comparison):
         labels=tuple(comparison.labels[i] for i in chosen),
     )
     return kept, names
+
+
+def named_by_settings(comparison):
+    """Best, median and worst with their two settings, where those are short.
+
+    Returns
+    -------
+    list of str
+        ``best 0.001, 20``: the setting across, then the one along; or the plain names.
+    """
+    (telling, names), found = telling_runs(comparison), sweep_map(comparison)
+    full = []
+    for label, name in zip(telling.labels, names, strict=True):
+        options = parse(label).options
+        parts = [
+            significant(value, 3) if isinstance(value, float) else format_value(value)
+            for value in (options[found.column_key], options[found.row_key])
+        ]
+        full.append(f"{name} {', '.join(parts)}")
+    return full if max(map(len, full)) <= _SHORT else names
 
 
 def plot_sweep_levels(comparison, ax=None, style=None, letter="a"):
@@ -122,7 +147,7 @@ def plot_sweep_levels(comparison, ax=None, style=None, letter="a"):
             linewidth=1.4 * look.line, clip_on=False, gid="best",
         )
     )  # fmt: skip
-    _map_axes(ax, look, found, comparison, ratio=True)
+    _map_axes(ax, look, found, comparison, other=True)
     _scale(ax, look, norm, cmap)
     return ax
 
@@ -179,8 +204,11 @@ def plot_sweep_runs(comparison, ax=None, style=None, letter="c"):
     matplotlib.axes.Axes
     """
     ax, look = new_axes(ax, style)
-    telling, names = telling_runs(comparison)
-    dress(ax, look, f"({letter}) JSD, dotted: log 2, its largest value", "turn")
+    telling, plain = telling_runs(comparison)
+    names, found = named_by_settings(comparison), sweep_map(comparison)
+    by = "" if names == plain else f" by {_named(found.column_key)}, {_named(found.row_key)}"
+    most = "; dotted: log 2" if by else ", dotted: log 2, its largest value"
+    dress(ax, look, f"({letter}) JSD{by}{most}", "turn")
     series = []
     for run in telling.runs:
         js = np.asarray(run.trace.js, dtype=float)
@@ -189,6 +217,8 @@ def plot_sweep_runs(comparison, ax=None, style=None, letter="c"):
     low = max(values.min(initial=0.1), 1e-16)
     log_axis(ax, 0.7 * low, 1.2)
     whole_steps(ax, look, max(run.n_steps for run in telling.runs))
+    if look.width < 10:
+        ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=True))
     ax.axhline(
         np.log(2), color=look.muted, linestyle=DASHES[2], linewidth=0.5 * look.line, zorder=1.5
     )
@@ -271,18 +301,16 @@ def _scale(ax, look, norm, cmap):
         spine.set_visible(False)
 
 
-def _map_axes(ax, look, found, comparison, ratio=False):
-    """The values of both settings beside the cells; `ratio`: alpha_gen over the one alpha_disc."""
+def _map_axes(ax, look, found, comparison, other=False):
+    """The values of both settings beside the cells; `other`: with the alpha_disc of alpha_gen."""
     ax.set_xlim(-0.5, len(found.columns) - 0.5)
     ax.set_ylim(-0.5, len(found.rows) - 0.5)
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
     columns, name = found.columns, _named(found.column_key)
     rates = {run.options.get("alpha_disc") for run in comparison.runs}
-    if ratio and found.column_key == "alpha_gen" and len(rates) == 1 and 0 not in rates:
-        (rate,) = rates
-        columns = [value / rate for value in columns]
-        name = rf"$\alpha_{{gen}}/\alpha_{{disc}}$, $\alpha_{{disc}}$ = {format_value(rate)}"
+    if other and found.column_key == "alpha_gen" and len(rates) == 1:
+        name = rf"{name}, at $\alpha_{{disc}}$ = {format_value(*rates)}"
     wide, _ = _cell_room(look, found)
     texts = [
         significant(value, 3) if isinstance(value, float) else format_value(value)

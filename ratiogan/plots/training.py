@@ -7,6 +7,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from ratiogan.catalogue import GAMES
 from ratiogan.plots.descent import fill_real, positive
 from ratiogan.plots.fields import (
     axis_name,
@@ -32,11 +33,14 @@ from ratiogan.plots.look import (
     whole_steps,
 )
 from ratiogan.solvers.landmarks import minibatch_floor, modes_of
+from ratiogan.spec import format_value, is_own_code, parse
 
 _DECADE = 10.0  # factor between the least and the greatest JSD from which its axis is logarithmic
 _MOST_ARROWS = 15  # along an axis of the plane
 MOST_BLOCKS = 128  # of cells, whose means are drawn
 ROOM = 0.86  # share of the height below the key
+_ROOM_OF_TWO = 0.76  # the same below a key of two lines
+_FLAT = 0.35  # share of the axis that JSD must have for a band of noise above it to be drawn
 
 
 def training_figure(figure, solution, look):
@@ -171,24 +175,76 @@ def floor_of(solution):
 
 
 def jsd_limits(solution, floor):
-    """Limits of the axis of JSD, and whether it is logarithmic: it spans more than a decade."""
-    values = np.concatenate([solution.trace.js, *companions(solution).values()])
-    values = positive(values)
-    values = np.concatenate([values[np.isfinite(values)], floor[1:] if floor else ()])
+    """Limits of the axis of JSD, and whether it is logarithmic: it spans more than a decade.
+
+    `floor` counts unless it is `out_of_sight`.
+    """
+    values = _jsd_values(solution)
+    noted = out_of_sight(solution, floor)
+    if floor is not None and not noted:
+        values = np.concatenate([values, floor[1:]])
     values = values[values > 0]
     if not values.size:
         return (0.0, 1.0), False
-    low, high = max(float(values.min()), 1e-20), float(values.max())
+    low, high = _between(values)
     if high > _DECADE * low:
         margin = (high / low) ** 0.08
-        return (low / margin, high * margin), True
-    return (0.0, 1.15 * high), False
+        return (low / margin, high * margin ** (3.0 if noted else 1.0)), True
+    return (0.0, (1.4 if noted else 1.15) * high), False
+
+
+def _between(values):
+    return max(float(values.min()), 1e-20), float(values.max())
+
+
+def _jsd_values(solution):
+    """All that is drawn of JSD, where it is positive and finite."""
+    values = positive(np.concatenate([solution.trace.js, *companions(solution).values()]))
+    return values[np.isfinite(values)]
+
+
+def out_of_sight(solution, floor):
+    """Whether the noise of minibatches is so far above JSD that it would flatten it."""
+    values = _jsd_values(solution)
+    if floor is None or not values.size or not floor[1] > values.max():
+        return False
+    low, high = _between(np.append(values, floor[2]))
+    if high > _DECADE * low:
+        return bool(np.log(values.max() / low) < _FLAT * np.log(high / low))
+    return bool(values.max() < _FLAT * high)
 
 
 def companions(solution):
     """JSD of the runs that a scenario is told beside, by what they change; none for other runs."""
     columns = solution.trace.columns
     return {name[3:]: column for name, column in columns.items() if name.startswith("js ")}
+
+
+def own_name(solution):
+    """What a run is called beside its companions: by what they change. JSD where it is alone.
+
+    Examples
+    --------
+    >>> from ratiogan.solvers.training import training
+    >>> own_name(training(scenario="overfit", grid=32, max_steps=3))
+    '1000 rows'
+    """
+    if not companions(solution):
+        return "JSD"
+    from ratiogan.solvers.scenarios import SCENARIOS
+
+    options = solution.options
+    scenario = SCENARIOS.get(options.get("scenario"))
+    changes = scenario.companions.values() if scenario else ()
+    (key,) = next((one for one in changes if len(one) == 1), {None: None})
+    value = options.get(key)
+    if key == "game" and value is not None:
+        game = parse(value) if not is_own_code(value) else None
+        if game and game.name == "least-squares" and len(game.options) == 3:
+            return f"({', '.join(format_value(part) for part in game.options.values())})"
+        return "this run" if game is None else game.name
+    words = {"disc_steps": "N_d = {}", "data": "{} rows", "gen_cells": "{} cells"}
+    return words[key].format(value) if key in words and value is not None else "this run"
 
 
 def plot_jsd(solution, ax=None, style=None, letter="b"):
@@ -221,18 +277,46 @@ def plot_jsd(solution, ax=None, style=None, letter="b"):
     values = positive(solution.trace.js) if logarithmic else np.asarray(solution.trace.js)
     if np.isfinite(values).any():
         x, y = thin(turn, values)
-        _draw(ax, look, labels, x, y, "JSD", look.colour("ratio"), "-")
+        _draw(ax, look, labels, x, y, own_name(solution), look.colour("ratio"), "-")
     for number, (name, column) in enumerate(companions(solution).items(), 1):
         x, y = thin(turn, positive(column) if logarithmic else column)
         _draw(ax, look, labels, x, y, name, look.muted, DASHES[number])
     if floor is not None:
-        batch = solution.options["batch"]
-        said = f"noise of {batch}" if on_plane(solution) else f"two minibatches of {batch}"
-        _noise_band(ax, look, floor, turn, values, said)
+        said = f"two minibatches of {solution.options['batch']}"
+        if out_of_sight(solution, floor):
+            paper, plane = look.width < 10, on_plane(solution)
+            said = noise_words(said, floor, "\n" if paper or plane else " ")
+            if paper and plane:
+                said = said.replace("minibatches ", "minibatches\n")
+            _noise_note(ax, look, turn, values, said)
+            return ax
+        if on_plane(solution) and 0.52 * look.text * len(said) > 0.19 * 72 * look.width:
+            said = f"noise of {solution.options['batch']}"
+        _noise_band(ax, look, floor, turn, [values, *companions(solution).values()], said)
     return ax
 
 
-def _noise_band(ax, look, floor, turn, values, said):
+def noise_words(said, floor, gap=" "):
+    """What is said of a band of noise that is above the axes."""
+    return f"{said}:{gap}{floor[0]:.2g}, above"
+
+
+def _noise_note(ax, look, turn, values, said):
+    """A note at the top, where the line is lower, in place of the band."""
+    good = np.isfinite(values)
+    middle = 0.5 * (turn[0] + turn[-1])
+    sides = [
+        np.max(values[good & chosen], initial=0) for chosen in (turn <= middle, turn >= middle)
+    ]
+    left = sides[0] < sides[1]
+    ax.text(
+        0.03 if left else 0.97, 0.985, said, transform=ax.transAxes, ha="left" if left else "right",
+        va="top", fontsize=look.text, color=look.words(look.colour("floor")), linespacing=1.05,
+        gid="noise floor",
+    )  # fmt: skip
+
+
+def _noise_band(ax, look, floor, turn, curves, said):
     """The grey band of minibatches, its mean dotted, and its name where it is clear."""
     mean, least, most = np.clip(floor, *ax.get_ylim())  # a log axis has no place for 0
     grey = look.colour("floor")
@@ -240,8 +324,10 @@ def _noise_band(ax, look, floor, turn, values, said):
     ax.axhline(mean, color=grey, linestyle=DASHES[2], linewidth=0.6 * look.line, zorder=1.5)
     place = ax.transData + ax.transAxes.inverted()
     heights = [place.transform((0, value))[1] for value in (least, most)]
-    good = np.isfinite(values)
-    line = place.transform(np.column_stack([turn[good], values[good]]))
+    line = np.concatenate(
+        [place.transform(np.column_stack([turn, positive(values)])) for values in curves]
+    )
+    line = line[np.isfinite(line).all(axis=1)]
     # Above the band or below it, at the left or at the right: where the line is farthest.
     best = None
     for x, side in ((0.03, "left"), (0.97, "right")):
@@ -256,7 +342,8 @@ def _noise_band(ax, look, floor, turn, values, said):
     _, x, y, side, upright = best or (0, 0.97, np.mean(heights), "right", "center")
     ax.text(
         x, y, said, transform=ax.transAxes, ha=side, va=upright, fontsize=look.text,
-        color=look.words(grey), gid="noise floor",
+        color=look.words(grey), gid="noise floor", zorder=3,
+        path_effects=[withStroke(linewidth=look.text / 5, foreground=look.ground)],
     )  # fmt: skip
 
 
@@ -277,6 +364,13 @@ def coverage_lines(solution):
     return found
 
 
+def _coverage_words(solution, look):
+    """Above maps and on paper there is less room."""
+    if on_plane(solution) or look.width < 10:
+        return "cells, modes, relative to"
+    return "cells in use and modes, relative to"
+
+
 def plot_coverage(solution, ax=None, style=None, letter="c"):
     """Cells in use and modes covered against turn, as shares of what p_r has, which is dashed.
 
@@ -292,7 +386,7 @@ def plot_coverage(solution, ax=None, style=None, letter="c"):
     matplotlib.axes.Axes
     """
     ax, look = new_axes(ax, style)
-    dress(ax, look, f"({letter}) coverage, share of $p_r$'s", "turn")
+    dress(ax, look, f"({letter}) {_coverage_words(solution, look)} $p_r$", "turn")
     turn = np.asarray(solution.trace.step, dtype=float)
     _turns(ax, look, solution)
     found = coverage_lines(solution)
@@ -326,14 +420,16 @@ def plot_end(solution, ax=None, style=None, letter="d"):
     """
     ax, look = new_axes(ax, style)
     grid, real = solution.real.grid, solution.real.density
-    dress(ax, look, f"({letter}) at the end", axis_name(grid))
+    row = flat_density(solution, solution.ratio)
+    x, mean, least, most = block_means(grid, row)
+    pale = "; pale: range of cells" if np.any(most > least) else ""
+    dress(ax, look, f"({letter}) at the end{pale}", axis_name(grid))
     place_axis(ax, grid)
     fill_real(ax, look, grid, real)
-    row = flat_density(solution, solution.ratio)
     colour = look.colour("gen")
-    x, mean, least, most = block_means(grid, row)
     top = 1.05 * top_of(real, [mean, most])
-    ax.set_ylim(0, top / ROOM)
+    room = ROOM if particles_of(solution) is None else _ROOM_OF_TWO
+    ax.set_ylim(0, top / room)
     _banded(ax, look, (x, mean, least, most), (0, top), colour, "-", "p_g")
     if mean.max() > top:
         at = x[int(np.argmax(mean))]
@@ -345,8 +441,8 @@ def plot_end(solution, ax=None, style=None, letter="d"):
             color=look.words(colour), gid="spike",
             path_effects=[withStroke(linewidth=look.text / 6, foreground=look.ground)],
         )  # fmt: skip
-    _draw_f(solution, ax, look)
-    _draw_particles(solution, ax, look)
+    _draw_f(solution, ax, look, room)
+    more = _draw_particles(solution, ax, look)
     keys = [
         Patch(facecolor=mix(look.colour("real"), look.ground, 0.7), label="$p_r$"),
         Line2D([], [], color=colour, linewidth=0.8 * look.line, label="$p_g$"),
@@ -355,9 +451,12 @@ def plot_end(solution, ax=None, style=None, letter="d"):
             linewidth=0.8 * look.line, label="$f$ (right)",
         ),
     ]  # fmt: skip
+    if more:  # filled column by column: the long words in one column
+        keys = [keys[2], more[0], keys[0], *more[1:], keys[1]]
     ax.legend(
         handles=keys, loc="upper center", ncols=3, frameon=False, fontsize=look.text,
-        labelcolor=look.ink, borderaxespad=0, handlelength=1.6, columnspacing=1.2, borderpad=0.1,
+        labelcolor=look.ink, borderaxespad=0, handlelength=1.3, columnspacing=0.8, borderpad=0.1,
+        handletextpad=0.5,
     )  # fmt: skip
     return ax
 
@@ -388,7 +487,7 @@ def _banded(ax, look, profile, limits, colour, dash, name):
     ax.plot(x, mean, color=colour, linestyle=dash, linewidth=0.8 * look.line, label=name)
 
 
-def _draw_f(solution, ax, look):
+def _draw_f(solution, ax, look, room):
     """The discriminator on a twin axis with ticks in its colour."""
     grid, f = solution.real.grid, np.asarray(solution.discriminator, dtype=float)
     green = look.colour("discriminator")
@@ -402,7 +501,7 @@ def _draw_f(solution, ax, look):
     beside.spines["right"].set_color(green)
     beside.tick_params(axis="y", labelcolor=look.words(green), color=green)
     low, high = f_limits(f)
-    beside.set_ylim(low, low + (high - low) / ROOM)
+    beside.set_ylim(low, low + (high - low) / room)
     ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
     slack = 1e-9 * (high - low)
     ticks = [tick for tick in ticks if low - slack <= tick <= high + slack]
@@ -432,7 +531,14 @@ def particles_of(solution):
 
 
 def velocities_of(solution):
-    """Where f sends particles from the centre of each cell, shape (*grid.shape, ndim)."""
+    """Where f sends particles from the centre of each cell, shape (*grid.shape, ndim).
+
+    None for a game of somebody's own: its losses are not kept with the run.
+    """
+    for key in ("game", "gen_loss"):
+        spec = str(solution.options.get(key) or "minimax")
+        if is_own_code(spec) or spec.partition(":")[0] not in GAMES:
+            return None
     from ratiogan.solvers.particles import velocity_field
 
     field = np.asarray(velocity_field(solution), dtype=float)
@@ -443,29 +549,36 @@ def velocities_of(solution):
 
 
 def _draw_particles(solution, ax, look):
-    """On the line: ticks at the particles, arrows above them."""
+    """On the line: ticks at the particles, arrows above them; their keys."""
     particles = particles_of(solution)
     if particles is None:
-        return
+        return []
     grid, colour = solution.real.grid, look.colour("gen")
     top = ax.get_ylim()[1]
     y = particles[:, 0]
-    ax.plot(
-        y, np.full(y.size, 0.03 * top), "|", color=colour, markersize=0.6 * look.text,
-        markeredgewidth=0.3 * look.line, gid="particles",
-    )  # fmt: skip
+    ticks = {"color": colour, "markersize": 0.6 * look.text, "markeredgewidth": 0.3 * look.line}
+    ax.plot(y, np.full(y.size, 0.03 * top), "|", gid="particles", **ticks)
+    keys = [Line2D([], [], linestyle="", marker="|", label="samples", **ticks)]
+    velocities = velocities_of(solution)
+    if velocities is None:
+        return keys
     centres = grid.centres[0]
     at = np.linspace(0, centres.size - 1, min(_MOST_ARROWS, centres.size)).round().astype(int)
-    speed = velocities_of(solution)[at, 0]
+    speed = velocities[at, 0]
     height = np.full(at.size, 0.1 * top)
     _arrows(ax, (centres[at], height), (speed, np.zeros(at.size)), look.muted)
+    arrow = Line2D(
+        [], [], linestyle="", marker=r"$\rightarrow$", color=look.muted, markersize=look.text,
+        markeredgewidth=0, label=r"$-\nabla u$",
+    )  # fmt: skip
+    return [*keys, arrow]
 
 
 def _arrows(ax, places, vectors, colour):
     """Arrows of which the longest is as long as they are apart, and none is where nothing moves."""
     x = np.unique(places[0])
     apart = np.median(np.diff(x)) if x.size > 1 else 1.0
-    longest = float(np.nanmax(np.hypot(*vectors)))
+    longest = float(np.nanmax(np.hypot(*vectors), initial=0.0))
     if not longest > 0:
         return
     ax.quiver(
@@ -495,7 +608,12 @@ def plot_end_maps(solution, axes, style=None, letters="def"):
     norm = density_norm(real)
     first, second, third = letters
     draw_map(axes[0], look, grid, real, f"({first}) $p_r$", norm, "viridis")
-    draw_map(axes[1], look, grid, gen, f"({second}) $p_g$ at the end", norm, "viridis")
+    particles = particles_of(solution)
+    velocities = None if particles is None else velocities_of(solution)
+    dots = "" if particles is None else "; dots: samples"
+    arrows = "" if velocities is None else r"; arrows: $-\nabla u$"
+    at_end = "" if dots and look.width < 10 else " at the end"  # so that it has room
+    draw_map(axes[1], look, grid, gen, f"({second}) $p_g${at_end}{dots}", norm, "viridis")
     f = flat_f(solution)
     low, high = f_limits(f)
     mesh = draw_map(
@@ -503,18 +621,18 @@ def plot_end_maps(solution, axes, style=None, letters="def"):
         look,
         grid,
         f,
-        f"({third}) discriminator $f$",
+        f"({third}) {'' if arrows else 'discriminator '}$f${arrows}",
         Normalize(low, high),
         green_map(look),
     )
     colour_bar(mesh, axes[2], look)
     label_height(axes[0], look, axis_name(grid, 1))
-    particles = particles_of(solution)
     if particles is not None:
         axes[1].plot(
             *particles.T[:2], ".", color="#FFFFFF", markersize=0.8 * look.line, gid="particles"
         )
-        _draw_field(solution, axes[2], look)
+    if velocities is not None:
+        _draw_field(solution, velocities, axes[2])
     return list(axes)
 
 
@@ -530,10 +648,9 @@ def green_map(look):
     return LinearSegmentedColormap.from_list("f", ["#FFFFFF", green, mix(green, "#000", 0.6)])
 
 
-def _draw_field(solution, ax, look):
+def _draw_field(solution, field, ax):
     grid = solution.real.grid
     at = [np.linspace(0, n - 1, min(_MOST_ARROWS, n)).round().astype(int) for n in grid.shape[:2]]
-    field = velocities_of(solution)
     if grid.ndim > 2:
         field = field.mean(axis=tuple(range(2, grid.ndim)))
     shown = field[np.ix_(*at)]

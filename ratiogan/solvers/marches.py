@@ -22,6 +22,8 @@ _REPORT_SECONDS = 0.1
 def rows_of(single=(), **arguments):
     """One dict of arguments per row: sequences have one item for each, other values serve all.
 
+    An array of two dimensions or more is one value.
+
     Parameters
     ----------
     single : collection of str
@@ -42,7 +44,7 @@ def rows_of(single=(), **arguments):
         for name, value in arguments.items()
         if not isinstance(value, (str, Distribution))
         and not (name in single and isinstance(value, tuple))
-        and np.ndim(value if not isinstance(value, (list, tuple)) else [0]) > 0
+        and np.ndim(value if not isinstance(value, (list, tuple)) else [0]) == 1
     }
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         found = ", ".join(f"{name} has {length}" for name, length in lengths.items())

@@ -16,7 +16,8 @@ from ratiogan.solvers.marches import Tally, drive_apart, march_of, rows_of
 from ratiogan.solvers.team import Team
 from ratiogan.solvers.training import trainer
 
-_TUPLES = ("disc_cells", "gen_cells", "domain")  # one value per axis: a list is one per row
+# Of these a tuple is one value, a number per axis; a list has one item per row.
+_TUPLES = ("grid", "domain", "disc_cells", "gen_cells", "bandwidth")
 
 
 def training_batch(
@@ -36,8 +37,10 @@ def training_batch(
 ):
     """`training` on a batch: every argument may be a sequence, one item per row.
 
-    Single values serve for every row. A tuple in `disc_cells`, `gen_cells` or `domain` is a single
-    value, one number per axis; a list has one item per row.
+    Sequences are paired row by row, not combined: all are equally long, and row i takes the i-th
+    item of each. Single values serve for every row. A tuple in `grid`, `domain`, `disc_cells`,
+    `gen_cells` or `bandwidth` is a single value, one number per axis, and so is an array of two
+    dimensions, such as the places of `particles`; a list has one item per row.
 
     Parameters
     ----------
@@ -119,10 +122,7 @@ def _with_problems(rows):
     known = {}
     for row in rows:
         names = ("real", "gen", "grid", "domain")
-        key = tuple(
-            value if isinstance(value, (str, int, tuple, type(None))) else id(value)
-            for value in (row[name] for name in names)
-        )
+        key = tuple(_key(row[name]) for name in names)
         done = isinstance(row["real"], Distribution) and isinstance(row["gen"], Distribution)
         if done:
             continue
@@ -131,3 +131,11 @@ def _with_problems(rows):
         row["real"], row["gen"] = known[key]
         row["grid"] = row["domain"] = None
     return rows
+
+
+def _key(value):
+    """What equal problems have in common: numbers and words by value, all else by identity."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_key, value))
+    plain = isinstance(value, (str, int, float, type(None)))
+    return (type(value), value) if plain else ("object", id(value))
