@@ -264,7 +264,9 @@ _FAMILIES = (
         "Against the best discriminator their density follows the Wasserstein-2 gradient flow of"
         " E[Phi(R)]: the speed is |grad log R| times 1/(1+R) minimax, R/(1+R) non-saturating, 1/R"
         " maximum likelihood, 1 logit. Where f is flat nothing moves: saturation and vanishing"
-        " gradients live here, not in a generator with a logit for each cell.",
+        " gradients live here. Defaults: 2000 samples, adam, moves of 1/20,000 of the longest axis,"
+        " a smoothed discriminator, inner product euclidean; with --discriminator kde sgd, whose"
+        " step is the bandwidth squared.",
         "ratiogan run training --family particles",
         HERE,
         aliases=("particle", "samples-that-move"),

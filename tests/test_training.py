@@ -600,3 +600,108 @@ def test_on_the_plane_with_capacity_along_each_axis():
     )  # fmt: skip
     assert run.options["disc_cells"] == "8x8" and run.options["gen_cells"] == "16x4"
     assert run.trace.modes[0] == 7
+
+
+# --- what readers found ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inner", ["reference", "euclidean", "fisher"])
+@pytest.mark.parametrize("baseline", ["none", "leave-one-out"])
+@pytest.mark.parametrize("shape", [{}, {"gen_cells": 6}, {"gen_smooth": 0.5, "gen_cells": 8}])
+def test_the_reported_noise_is_that_of_the_estimate(inner, baseline, shape):
+    """Of 4,000 draws the standard deviation is known to some 2 %; 8 % is four times that."""
+    solver = Trainer(
+        grid=32, gradient="score", batch=8, baseline=baseline, inner_product=inner, rng=2, **shape
+    )
+    advanced(solver, 40)
+    u = solver.losses.generator_loss(solver.phi)
+    rng = np.random.default_rng(9)
+    found = np.array([solver._gen_gradient(u, rng.random(8)) for _ in range(4000)])
+    scale = {
+        "reference": 1.0 / solver.cells[6],
+        "euclidean": 1.0,
+        "fisher": solver.gen_capacity.pool(solver.state_[3]),
+    }[inner]
+    spread = math.sqrt(float(np.sum(found.var(axis=0) * scale)))
+    assert solver.measure()["gen_noise"] == pytest.approx(spread, rel=0.08)
+
+
+def test_the_gradient_of_the_ratio_counts_cells_where_it_is_0():
+    solver = Trainer(
+        "normal:mean=0,sd=1", "normal:mean=1,sd=0.5", domain="-5:5", grid=64, family="ratio",
+        alpha_gen=3.0, alpha_disc=0.3, **EXACT,
+    )  # fmt: skip
+    advanced(solver, 6)
+    assert np.count_nonzero(solver.ratio == 0) > 0
+    masses, u = solver.geometry.masses, solver.losses.generator_loss(solver.phi)
+    norm = math.sqrt(float(np.sum(masses * (u - np.sum(masses * u)) ** 2)))
+    assert solver.measure()["gen_gradient"] == pytest.approx(norm, rel=1e-12)
+
+
+def test_the_highest_cell_is_numbered_on_the_grid():
+    grid = rg.Grid.regular(6, 0, 6)
+    real = rg.Distribution.from_mass([0, 0, 0.5, 0.2, 0.2, 0.1], grid)
+    gen = rg.Distribution.from_mass([0, 0, 0.05, 0.05, 0.8, 0.1], grid)
+    assert training(real, gen, max_steps=1).trace.cell[0] == 4
+
+
+def test_a_constant_baseline_is_u_at_equilibrium():
+    solver = Trainer(grid=16, gen_loss="square", gradient="score", baseline="constant")
+    assert solver.baseline == pytest.approx(-((1 + 0.5) ** 2))
+
+
+def test_equal_distributions_stay_equal():
+    run = training("bimodal", "bimodal", grid=64, max_steps=300, batch="exact")
+    assert run.finding.startswith("R = 1 from the start")
+
+
+def test_a_narrow_start_is_no_collapse():
+    run = training(gen="normal:mean=0,sd=0.05", grid=512, max_steps=1, alpha_gen=0.0)
+    assert run.status.value == "converging" and "stays, as asked" in run.finding
+    assert "COLLAPSED" not in training(gen="normal:mean=0,sd=0.05", grid=512, max_steps=1).finding
+
+
+def test_an_empty_cell_where_u_is_infinite_is_named():
+    grid = rg.Grid.regular(4, 0, 4)
+    real = rg.Distribution.from_mass([0.25, 0.25, 0.25, 0.25], grid)
+    gen = rg.Distribution.from_mass([0.0, 0.5, 0.25, 0.25], grid)
+    run = training(real, gen, "minimax", family="ratio", disc_steps="best", max_steps=5, **EXACT)
+    assert run.status.value == "diverged" and "R = 0 in 1 of 4 cells (25% of p_r)" in run.finding
+
+
+def test_projection_ends_whatever_round_off_does():
+    """Levels that round to one side and the other once went round for ever."""
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        n = int(rng.integers(2, 40))
+        masses = rng.dirichlet(np.ones(n))
+        ratio = np.round(rng.normal(1, 1, n), 1)
+        turns.project(masses, ratio)
+        again = ratio.copy()
+        assert turns.project(masses, again)
+        np.testing.assert_allclose(again, ratio, atol=1e-13)
+
+
+def test_modes_are_where_p_r_is_and_found_on_fine_grids_in_time():
+    far = training("normal:mean=2,sd=0.5", "normal:mean=-2,sd=0.5", domain="-6:6", max_steps=1)
+    assert far.trace.modes[0] == 0
+    fine = trainer(grid=200_000)
+    assert fine.n_modes == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"particles": 100}, "particles belongs to family particles, got family logits"),
+        ({"baseline": "constant"}, "belongs to gradient score, got gradient exact"),
+        ({"disc_steps": "best", "batch": "exact", "alpha_disc": 0.1}, "takes no alpha_disc"),
+        ({"batch": 10**9}, "takes 48 GB"),
+        ({"rng": "a"}, "rng must be None, a whole number"),
+        ({"scenario": "lsgan", "real": "ring8", "gen": "ring8:drop=4"}, "samples on a line, got 2"),
+        ({"scenario": ["healthy"]}, "no scenario"),
+    ],
+)
+def test_more_bad_input(options, message):
+    options = options if "real" in options or "scenario" in options else {"grid": 64, **options}
+    with pytest.raises(InputError, match=message):
+        training(**options)

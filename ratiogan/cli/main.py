@@ -20,7 +20,7 @@ COMMANDS = {
     "run": (
         "ratiogan.cli.run:run",
         "Theory",
-        "run one algorithm: glgd | alternating | wglgd | wgan | training",
+        "run one algorithm: glgd | conditional | alternating | wglgd | wgan | training",
     ),
     "compare": (
         "ratiogan.cli.run:compare",

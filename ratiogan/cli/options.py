@@ -587,14 +587,15 @@ OPTIONS = {
         "Algorithm",
         "--family",
         type=Choice(catalogue.FAMILIES),
-        help="One logit per cell, R itself, or samples that move. Default: logits.",
+        help="One logit per cell, R itself, or samples that move (with defaults of their own:"
+        " ratiogan explain particles). Default: logits.",
     ),
     "particles": _option(
         "Algorithm",
         "--particles",
         "INT",
         type=Whole(1),
-        help="How many samples move. Only with --family particles.",
+        help="How many samples move. Only with --family particles. Default: 2000.",
     ),
     "discriminator": _option(
         "Algorithm",

@@ -239,7 +239,9 @@ class Particles(Trainer):
         self._edges = np.array([[axis.low, axis.high] for axis in real.grid.axes]).T
         if self._given is not None:
             self._check_places()
-        self._lattice = Lattice(real.grid.centres, clip=self.is_kde)
+        self._lattice = Lattice(
+            real.grid.centres, clip=self.is_kde or math.isfinite(self.losses.clip)
+        )
         self._find_floor()
 
     def _check_places(self):
@@ -273,7 +275,8 @@ class Particles(Trainer):
         if disc_smooth is None:
             smooth = even and disc_cells is None and not self.is_kde
             disc_smooth = min(self._scott()) if smooth else 0.0
-        self.disc_capacity = Hats(grid, disc_cells, disc_smooth)
+        bounded = math.isfinite(self.losses.clip)
+        self.disc_capacity = Hats(grid, disc_cells, disc_smooth, clip=bounded)
         self.gen_capacity = Capacity(grid, np.ones(grid.shape, dtype=bool))
         longest = float(np.max(self._edges[1] - self._edges[0]))
         self.bandwidth = None
@@ -536,8 +539,9 @@ class Particles(Trainer):
 class Hats(Capacity):
     """The map from logits at the centres of K blocks of cells to the centres of all cells.
 
-    It interpolates multilinearly, and goes on linearly beyond the outer nodes. Arguments as
-    `Capacity`; `size` is the number of blocks.
+    It interpolates multilinearly, and goes on linearly beyond the outer nodes; or, with `clip`,
+    stays at their values, where f must not leave [-1, 1]. Arguments as `Capacity`; `size` is the
+    number of blocks.
 
     Examples
     --------
@@ -547,14 +551,14 @@ class Hats(Capacity):
     (array([0., 1., 2., 3., 4., 5.]), array([3., 3.]))
     """
 
-    def __init__(self, grid, cells=None, smooth=0.0):
+    def __init__(self, grid, cells=None, smooth=0.0, clip=False):
         super().__init__(grid, np.ones(grid.shape, dtype=bool), cells, smooth, "disc")
         self._points = grid.points()
         self._nodes = [
             _block_centres(edges, count)
             for edges, count in zip(grid.edges, self.cells, strict=True)
         ]
-        self._lattice = Lattice(self._nodes)
+        self._lattice = Lattice(self._nodes, clip=clip)
         self._spots = self._lattice.spots(self._points)
 
     def spread(self, weights):

@@ -361,7 +361,8 @@ class Trainer(loop.Solver):
                 (self.alpha_disc, self.alpha_gen), self.baseline or 0.0, uniforms, len(uniforms),
             )  # fmt: skip
         for turn, drawn in enumerate(uniforms):
-            lost = self._turn(drawn)
+            with np.errstate(over="ignore", invalid="ignore"):  # what is lost is looked for
+                lost = self._turn(drawn)
             if lost != turns.ALL_TAKEN:
                 return turn, lost
         return len(uniforms), turns.ALL_TAKEN
