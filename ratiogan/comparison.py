@@ -270,7 +270,7 @@ class Comparison:
         hover or cycle."""
         if all(run.algorithm in ("wglgd", "wgan") for run in self.runs):  # the cost of others is
             name, column = "W1", "cost"  # E[Phi], in a unit of its game's
-        elif self.by_jsd:
+        elif self.by_jsd and not sweeps.are_training(self.runs):  # whose table has it
             name, column = "JSD", "js"
         else:
             return []
