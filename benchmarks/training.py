@@ -1,4 +1,4 @@
-"""A training turn beside NumPy as one writes it (A), and in place with shared subexpressions (B)."""
+"""A training turn beside NumPy: as one writes it (A), and in place, subexpressions shared (B)."""
 
 import numpy as np
 
