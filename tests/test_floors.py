@@ -32,6 +32,7 @@ LAZY = {
         "ratiogan.plots.training",
         "ratiogan.solvers.particles",
     ): "only a generator of particles has a field to show",
+    ("ratiogan.plots.training", "ratiogan.solvers.scenarios"): "only a scenario has companions",
     ("ratiogan.presets", "scipy"): "start-up: the default problem needs no SciPy",
     ("ratiogan.twosample.*", "scipy"): "start-up: scipy.stats alone takes 0.9 s",
     ("ratiogan.transport.poisson", "scipy"): "start-up: only grids in several dimensions need it",
