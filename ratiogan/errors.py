@@ -105,6 +105,19 @@ def check_positive(name, value, fix=None):
     return number
 
 
+def check_not_negative(name, value):
+    """Return `value` as a finite float that is at least 0.
+
+    Raises
+    ------
+    InputError
+    """
+    number = check_number(name, value)
+    if number < 0:
+        raise InputError(f"{name} must be at least 0, got {number:g}.", argument=name)
+    return number
+
+
 def check_fraction(name, value):
     """Return `value` as a float between 0 and 1, both excluded.
 

@@ -11,7 +11,13 @@ import numpy as np
 
 from ratiogan import presets
 from ratiogan.catalogue import INNER_PRODUCTS
-from ratiogan.errors import InputError, check_choice, check_integer, check_number
+from ratiogan.errors import (
+    InputError,
+    check_choice,
+    check_integer,
+    check_not_negative,
+    check_number,
+)
 from ratiogan.games import game as make_game
 from ratiogan.ratio import Geometry, density_ratio
 from ratiogan.solution import Solution, Trace
@@ -95,7 +101,7 @@ class Trainer(loop.Solver):
         self.gradient = check_choice("gradient", gradient, ("exact", "score"))
         self.baseline = _baseline(baseline, self.losses)
         self.inner_product = check_choice("inner_product", inner_product, tuple(INNER_PRODUCTS))
-        self.tol = at_least_0("tol", tol)
+        self.tol = check_not_negative("tol", tol)
         self.max_steps = check_integer("max_steps", max_steps, minimum=1)
         check_choice("singular", singular, ("error", "restrict"))
         self._refuse_what_does_not_go_together(gen_cells, gen_smooth)
@@ -111,8 +117,8 @@ class Trainer(loop.Solver):
     # --- reading the arguments ---
 
     def _read_rates(self, alpha_disc, alpha_gen, disc_steps, gen_steps, optimizer):
-        self.alpha_disc = at_least_0("alpha_disc", alpha_disc)
-        self.alpha_gen = at_least_0("alpha_gen", alpha_gen)
+        self.alpha_disc = check_not_negative("alpha_disc", alpha_disc)
+        self.alpha_gen = check_not_negative("alpha_gen", alpha_gen)
         best = isinstance(disc_steps, str) and disc_steps == "best"
         self.disc_steps = None if best else check_integer("disc_steps", disc_steps, minimum=1)
         self.gen_steps = check_integer("gen_steps", gen_steps, minimum=1)
@@ -623,14 +629,6 @@ _INNER_CODES = {
     "reference": turns.REFERENCE,
     "fisher": turns.FISHER,
 }
-
-
-def at_least_0(name, value):
-    """A number that is at least 0."""
-    number = check_number(name, value)
-    if number < 0:
-        raise InputError(f"{name} must be at least 0, got {number:g}.", argument=name)
-    return number
 
 
 def _baseline(value, losses):

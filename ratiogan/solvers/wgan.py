@@ -14,7 +14,13 @@ import numpy as np
 
 from ratiogan import presets
 from ratiogan.catalogue import CRITICS
-from ratiogan.errors import InputError, check_choice, check_integer, check_number, check_positive
+from ratiogan.errors import (
+    InputError,
+    check_choice,
+    check_integer,
+    check_not_negative,
+    check_positive,
+)
 from ratiogan.games import game as make_game
 from ratiogan.ratio import Geometry, density_ratio
 from ratiogan.solution import Solution, Trace
@@ -198,7 +204,7 @@ class WGAN(loop.Solver):
         self.inner_product = check_choice("inner_product", inner_product, INNER_PRODUCTS)
         self.clip = _clip(clip)
         self.alpha_disc = check_positive("alpha_disc", alpha_disc)
-        self.alpha_gen = _at_least_0("alpha_gen", alpha_gen)
+        self.alpha_gen = check_not_negative("alpha_gen", alpha_gen)
         self.disc_steps = check_integer("disc_steps", disc_steps, minimum=1)
         self.gen_steps = check_integer("gen_steps", gen_steps, minimum=1)
         self.batch = None if batch in (None, "exact") else check_integer("batch", batch, minimum=1)
@@ -209,7 +215,7 @@ class WGAN(loop.Solver):
                 fix="Pass gradient=exact, or batch=64.",
             )
         self.rule = read_optimizer(optimizer)
-        self.tol = _at_least_0("tol", tol)
+        self.tol = check_not_negative("tol", tol)
         self.max_steps = check_integer("max_steps", max_steps, minimum=1)
         check_choice("singular", singular, ("error", "restrict"))
         real, gen = presets.problem(real, gen, grid, domain)
@@ -443,13 +449,6 @@ def _clip(value):
     if value is None or value == "none":
         return None
     return check_positive("clip", value, fix="Pass a number such as 0.01, or none.")
-
-
-def _at_least_0(name, value):
-    number = check_number(name, value)
-    if number < 0:
-        raise InputError(f"{name} must be at least 0, got {number:g}.", argument=name)
-    return number
 
 
 def _correlation(f, g, weights):

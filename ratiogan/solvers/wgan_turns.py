@@ -20,6 +20,7 @@ from ratiogan.solvers.critics import back, evaluate
 from ratiogan.solvers.logits import sigmoid, softplus
 from ratiogan.solvers.minibatch import fill_guide, look_up
 from ratiogan.solvers.optimizers import descend
+from ratiogan.solvers.softmax import CONSTANT, exact_gradient, score_gradient
 
 # Places in `counts`.
 TURN, HALF_AT_BOUND = range(2)
@@ -155,21 +156,12 @@ def gen_gradient(problem, state, work, codes, uniforms):
             for i in range(n):
                 gradient[0] += base[i] * _rise(points, u, points[i] + theta[0])
         return
-    mean = 0.0
     if sampled:
         fill_guide(gen, gen_sums, gen_guide)
         look_up(gen_sums, gen_guide, uniforms, found)
-        for k in range(batch):
-            mean += u[found[k]] / batch
-        for i in range(n):
-            gradient[i] = -gen[i] * mean
-        for k in range(batch):
-            gradient[found[k]] += u[found[k]] / batch
+        score_gradient(CONSTANT, 0.0, u, gen, found, gradient)
     else:
-        for i in range(n):
-            mean += gen[i] * u[i]
-        for i in range(n):
-            gradient[i] = gen[i] * (u[i] - mean)
+        exact_gradient(u, gen, gradient)
     if by_mass:
         for i in range(n):
             gradient[i] /= masses[i]
