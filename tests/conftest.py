@@ -1,6 +1,14 @@
-"""Property tests draw the same examples in every run, here and in CI."""
+"""What every run of the tests has in common, here and in CI, in front or in the background."""
+
+import signal
 
 from hypothesis import settings
 
+# Property tests draw the same examples each time.
 settings.register_profile("ratiogan", derandomize=True, deadline=None, database=None)
 settings.load_profile("ratiogan")
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and the tests of
+# interrupted runs would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
