@@ -111,8 +111,7 @@ def plot_losses(solution, ax=None, style=None, letter="a"):
     """
     ax, look = new_axes(ax, style)
     dress(ax, look, f"({letter}) losses of both players", "turn")
-    turn = np.asarray(solution.trace.step, dtype=float)
-    _turns(ax, look, solution)
+    turn = _turns(ax, look, solution)
     low, high = loss_limits(solution)
     ax.set_ylim(low, high)
     labels = _labels(ax, look, solution)
@@ -133,10 +132,12 @@ def _labels(ax, look, solution):
 
 
 def _turns(ax, look, solution):
-    """The axis of turns: few ticks, as there may be many digits; above maps fewer still."""
-    whole_steps(ax, look, solution.trace.step[-1])
+    """The turns, and their axis: few ticks, as there may be many digits; above maps fewer still."""
+    turn = np.asarray(solution.trace.step, dtype=float)
+    whole_steps(ax, look, turn[-1])
     most = 2 if on_plane(solution) else 5
     ax.xaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10], integer=True))
+    return turn
 
 
 def _draw(ax, look, labels, x, y, said, colour, dash):
@@ -265,8 +266,7 @@ def plot_jsd(solution, ax=None, style=None, letter="b"):
     """
     ax, look = new_axes(ax, style)
     dress(ax, look, f"({letter}) JSD of $p_g$ and $p_r$", "turn")
-    turn = np.asarray(solution.trace.step, dtype=float)
-    _turns(ax, look, solution)
+    turn = _turns(ax, look, solution)
     floor = floor_of(solution)
     (low, high), logarithmic = jsd_limits(solution, floor)
     if logarithmic:
@@ -387,8 +387,7 @@ def plot_coverage(solution, ax=None, style=None, letter="c"):
     """
     ax, look = new_axes(ax, style)
     dress(ax, look, f"({letter}) {_coverage_words(solution, look)} $p_r$", "turn")
-    turn = np.asarray(solution.trace.step, dtype=float)
-    _turns(ax, look, solution)
+    turn = _turns(ax, look, solution)
     found = coverage_lines(solution)
     ax.set_ylim(0, 1.1 * max(1.0, *(float(np.max(share)) for share, *_ in found)))
     labels = _labels(ax, look, solution)
