@@ -49,10 +49,14 @@ _PUBLIC = {
     "wglgd": "solvers.wglgd",
 }
 
-__all__ = [*_PUBLIC, "__version__"]
+_ROOMS = ("dynamics",)  # rooms with public names of their own: rg.dynamics.simulate
+
+__all__ = [*_PUBLIC, *_ROOMS, "__version__"]
 
 
 def __getattr__(name):
+    if name in _ROOMS:
+        return importlib.import_module(f"ratiogan.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'ratiogan' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"ratiogan.{_PUBLIC[name]}"), name)
@@ -61,4 +65,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *_PUBLIC])
+    return sorted([*globals(), *_PUBLIC, *_ROOMS])

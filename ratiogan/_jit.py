@@ -83,6 +83,10 @@ jit = _decorator(fastmath={"contract"}, forceinline=True)
 # As written, a*b + c with both roundings. (Left out, the flags would be those of the caller.)
 exact = _decorator(fastmath=False, forceinline=True)
 
+# The same where a loop calls it from several places: it may stay a call. Without any fastmath flag
+# the bits are those of the text, called or inlined.
+strict = _decorator(fastmath=False)
+
 # Loops with sums: reassociation lets the compiler keep one partial sum per vector lane. NaN, inf
 # and the order of chunks stay as written.
 kernel = _decorator(fastmath={"reassoc", "contract", "nsz"})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ratiogan.catalogue import SCENARIOS as NAMES
-from ratiogan.solvers.logits import logits
+from ratiogan.logits import logits
 from ratiogan.solvers.scenarios import SCENARIOS
 from ratiogan.solvers.training import training
 

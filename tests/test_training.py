@@ -19,7 +19,7 @@ from ratiogan.ratio import Geometry
 from ratiogan.solvers import softmax
 from ratiogan.solvers import training_turns as turns
 from ratiogan.solvers.capacity import Capacity
-from ratiogan.solvers.logits import logits
+from ratiogan.logits import logits
 from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.trainer import Trainer
 from ratiogan.solvers.training import trainer, training

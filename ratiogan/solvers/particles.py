@@ -34,7 +34,7 @@ from ratiogan.ratio import density_ratio
 from ratiogan.solvers.blur import Blur
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.lattice import Lattice
-from ratiogan.solvers.logits import logits
+from ratiogan.logits import logits
 from ratiogan.solvers.minibatch import draw, draw_rows
 from ratiogan.solvers.softmax import EXACT
 from ratiogan.solvers.trainer import Trainer, effective_support

@@ -18,7 +18,7 @@ from ratiogan.distribution import Distribution
 from ratiogan.errors import InputError, nearest
 from ratiogan.solution import Prediction, Status, Trace
 from ratiogan.solvers.levels import late
-from ratiogan.solvers.logits import logits
+from ratiogan.logits import logits
 from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.training_outcome import equilibrium, near
 from ratiogan.solvers.wgan import WGAN

@@ -25,7 +25,7 @@ from ratiogan.solvers import loop, training_outcome
 from ratiogan.solvers import training_turns as turns
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.landmarks import modes_of
-from ratiogan.solvers.logits import IDENTITY, logits
+from ratiogan.logits import IDENTITY, logits
 from ratiogan.solvers.measure import measure
 from ratiogan.solvers.minibatch import draw, draw_rows, fill_guide, look_up
 from ratiogan.solvers.optimizers import Memory, descend

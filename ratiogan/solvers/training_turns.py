@@ -15,7 +15,7 @@ from functools import cache
 
 from ratiogan._jit import inlined, kernel
 from ratiogan._vmath import exp, log
-from ratiogan.solvers.logits import (
+from ratiogan.logits import (
     CROSS_ENTROPY,
     SOFTPLUS,
     disc_slopes,

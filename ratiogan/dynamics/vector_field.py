@@ -1,0 +1,312 @@
+"""A game of few parameters as a vector field: what `simulate` and `stability` work on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ratiogan.dynamics.march import jacobian as fill_jacobian
+from ratiogan.dynamics.march import velocities
+from ratiogan.errors import InputError, InputTypeError, check_integer
+
+_EPS = float(np.finfo(np.float64).eps)
+_COMPLEX_STEP = 1e-30
+
+
+@dataclass(frozen=True)
+class Conserved:
+    """A quantity that the continuous flow leaves alone.
+
+    Attributes
+    ----------
+    text : str
+        ``"w^2 + a^2/2 - log|a|"``.
+    value : callable
+        States (..., n) to values (...).
+    """
+
+    text: str
+    value: Callable = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Field:
+    """The velocity (theta_G', theta_D') of a two-player game; make one with a function of
+    `ratiogan.dynamics`, or from your own function with `field`.
+
+    The generator's coordinates come first. It moves down its loss, the discriminator up V; time is
+    the step size times the number of steps.
+
+    Attributes
+    ----------
+    spec : str
+        The text that names this field on the command line.
+    summary, formula : str
+        What it is; its velocity as a formula.
+    coordinates : tuple of str
+    n_gen : int
+        How many of them are the generator's.
+    start : array (n,)
+        Where a simulation starts unless it is told.
+    equilibria : tuple of arrays (n,)
+        Known equilibria, the first one the one that is meant.
+    alpha : float
+        The step size ``auto`` stands for.
+    zero_sum : bool
+        Whether the generator minimises the V that the discriminator maximises.
+    conserved : Conserved or None
+        By the continuous flow.
+    eta, consensus : float
+        Weights of the regularisers: the generator's eta |grad_D V|^2, and consensus |v|^2/2 of
+        both players.
+    lower, upper : array (n,)
+        Bounds, onto which every step is clipped; infinite where there are none.
+    bare : Field or None
+        The same game without its penalty; None where there is none.
+    matched : str
+        Why p_g = p_r and D = 0 at the first equilibrium; empty where they are not.
+    methods : tuple of str
+        The methods that `dynamics` shows where none is asked for.
+
+    Examples
+    --------
+    >>> from ratiogan import dynamics
+    >>> dynamics.bilinear().velocity([1.0, 2.0])
+    array([-2.,  1.])
+    """
+
+    spec: str
+    summary: str
+    formula: str
+    coordinates: tuple
+    n_gen: int
+    start: np.ndarray
+    equilibria: tuple = ()
+    alpha: float = 0.1
+    zero_sum: bool = True
+    conserved: Conserved | None = None
+    eta: float = 0.0
+    consensus: float = 0.0
+    lower: np.ndarray = None
+    upper: np.ndarray = None
+    bare: object = None
+    matched: str = ""
+    methods: tuple = ("simultaneous",)
+    kernel: tuple | None = field(default=None, repr=False)  # (code, parameters) of a built-in
+    own: Callable | None = field(default=None, repr=False)  # a velocity in Python, of one state
+    kink: Callable | None = field(default=None, repr=False)  # state -> why it has no Jacobian
+
+    def __post_init__(self):
+        n = len(self.coordinates)
+        for name, default in (("lower", -np.inf), ("upper", np.inf)):
+            bound = getattr(self, name)
+            bound = np.full(n, default) if bound is None else np.asarray(bound, dtype=float)
+            object.__setattr__(self, name, bound)
+        object.__setattr__(self, "start", np.asarray(self.start, dtype=float))
+        points = tuple(np.asarray(point, dtype=float) for point in self.equilibria)
+        object.__setattr__(self, "equilibria", points)
+
+    @property
+    def name(self):
+        """The spec without its parameters."""
+        return self.spec.partition(":")[0]
+
+    @property
+    def size(self):
+        """How many coordinates there are."""
+        return len(self.coordinates)
+
+    def velocity(self, states):
+        """The velocity at one state or many, regularisers included.
+
+        Parameters
+        ----------
+        states : array (..., n)
+
+        Returns
+        -------
+        array (..., n)
+        """
+        states = np.asarray(states)
+        kind = complex if np.iscomplexobj(states) else float
+        flat = np.ascontiguousarray(states, dtype=kind).reshape(-1, self.size)
+        out = np.empty_like(flat)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.kernel is not None:
+                velocities(*self.kernel, self.n_gen, self.eta, self.consensus, flat, out)
+            else:
+                for state, row in zip(flat, out, strict=True):
+                    row[:] = self._felt(state)
+        return out.reshape(states.shape)
+
+    def jacobian(self, state, how="analytic"):
+        """d velocity / d state.
+
+        Parameters
+        ----------
+        state : array (n,)
+        how : str
+            ``analytic`` (a built-in field's own formula; a regulariser's part is a complex step),
+            ``complex-step`` or ``differences`` (central, of second order).
+
+        Returns
+        -------
+        array (n, n)
+        """
+        state = np.asarray(state, dtype=float)
+        if how == "analytic":
+            return self._analytic(state)
+        if how == "complex-step":
+            steps = state + 1j * _COMPLEX_STEP * np.eye(self.size)
+            return self.velocity(steps).imag.T / _COMPLEX_STEP
+        step = _EPS ** (1 / 3) * np.maximum(1.0, np.abs(state))
+        above, below = (self.velocity(state + side * np.diag(step)) for side in (1.0, -1.0))
+        return ((above - below) / (2.0 * step[:, None])).T
+
+    @property
+    def is_analytic(self):
+        """Whether the velocity takes complex states, so that a complex step is exact."""
+        return self.kernel is not None
+
+    def regularised(self, eta=0.0, consensus=0.0):
+        """The same field with more of both regularisers."""
+        return replace(self, eta=self.eta + eta, consensus=self.consensus + consensus)
+
+    def norm(self, velocity):
+        """The Euclidean length of a velocity."""
+        return float(np.sqrt(np.dot(velocity, velocity)))
+
+    def correct(self, state, rates, residual):
+        """x with (I - rates J) x = residual, J at `state`: Newton's correction, implicit steps."""
+        matrix = np.eye(self.size) - rates[:, None] * self._analytic(state)
+        return np.linalg.solve(matrix, residual)
+
+    def blocks(self, state):
+        """J as independent blocks: a list of (J, generator's coordinates in it, how many)."""
+        return [(self._analytic(np.asarray(state, dtype=float)), self.n_gen, 1)]
+
+    def check_state(self, state, name="start"):
+        """`state` as an array of the right shape inside the bounds.
+
+        Raises
+        ------
+        InputError
+        """
+        try:
+            state = np.array(state, dtype=float)
+        except (TypeError, ValueError):
+            raise InputTypeError(
+                f"{name} must be {self.size} numbers, got {state!r}.", argument=name
+            ) from None
+        if state.shape != (self.size,):
+            raise InputError(
+                f"{name} must have {self.size} numbers ({', '.join(self.coordinates[:6])}"
+                f"{', ..' if self.size > 6 else ''}), got shape {state.shape}.",
+                argument=name,
+                fix=f"Write for instance {','.join(f'{x:g}' for x in self.start[:6])}.",
+            )
+        outside = ~((state >= self.lower) & (state <= self.upper) & np.isfinite(state))
+        if outside.any():
+            at = int(np.argmax(outside))
+            raise InputError(
+                f"{name} is off the domain of {self.spec}: {self.coordinates[at]} must lie in "
+                f"[{self.lower[at]:g}, {self.upper[at]:g}] and be finite, got {state[at]:g}.",
+                argument=name,
+                fix=f"Start for instance at {','.join(f'{x:g}' for x in self.start[:6])}.",
+            )
+        return state
+
+    def _felt(self, state):
+        """The velocity of one state in Python, regularisers included."""
+        bare = self._own(state)
+        if not self.eta and not self.consensus:
+            return bare
+        matrix = replace(self, eta=0.0, consensus=0.0).jacobian(state.real, "differences")
+        disc = bare.copy()
+        disc[: self.n_gen] = 0.0
+        felt = bare - self.consensus * (matrix.T @ bare)
+        felt[: self.n_gen] -= 2.0 * self.eta * (matrix.T @ disc)[: self.n_gen]
+        return felt
+
+    def _own(self, state):
+        found = self.own(state)
+        values = np.asarray(found)
+        if values.shape != (self.size,) or values.dtype.kind not in "fciu":
+            raise InputError(
+                f"the field {self.spec} returned {_described(found)}, {self.size} numbers are "
+                "needed.",
+                argument="field",
+                fix="Return one velocity per coordinate.",
+            )
+        return values.astype(state.dtype)
+
+    def _analytic(self, state):
+        if self.kernel is None:
+            return self.jacobian(state, "differences")
+        if self.eta or self.consensus:
+            return self.jacobian(state, "complex-step")
+        out = np.empty((self.size, self.size))
+        fill_jacobian(*self.kernel, state, out)
+        return out
+
+
+def _described(value):
+    shape = getattr(np.asarray(value, dtype=object), "shape", ())
+    return f"an array of shape {shape}" if shape else f"{value!r}"
+
+
+def field_of(velocity, start=(1.0, 0.5), n_gen=None, name="own", **more):
+    """A field from your own function.
+
+    Parameters
+    ----------
+    velocity : callable
+        ``velocity(z)``: an array of n numbers in, n velocities out. In Python it costs a call per
+        evaluation; compiled by ``numba.njit`` the whole loop is compiled around it, once per
+        process.
+    start : sequence of float
+        Where a simulation starts; its length is n.
+    n_gen : int, optional
+        How many of the first coordinates are the generator's; default half of them.
+    name : str
+        What messages call it.
+    **more
+        Any other attribute of `Field`: ``coordinates``, ``equilibria``, ``alpha``, ``zero_sum``, ..
+
+    Raises
+    ------
+    InputError
+        If the velocity at `start` has another shape, or is not finite.
+
+    Examples
+    --------
+    >>> spiral = field_of(lambda z: (-z[1] - 0.1 * z[0], z[0]))
+    >>> spiral.velocity([0.0, 1.0])
+    array([-1.,  0.])
+    """
+    if not callable(velocity):
+        raise InputTypeError(
+            f"a field must be a function velocity(z), got {type(velocity).__name__}.",
+            argument="field",
+        )
+    start = np.atleast_1d(np.asarray(start, dtype=float))
+    n = start.size
+    n_gen = max(1, n // 2) if n_gen is None else check_integer("n_gen", n_gen, 0)
+    if n_gen > n:
+        raise InputError(f"n_gen must be at most {n}, got {n_gen}.", argument="n_gen")
+    given = {
+        "summary": "yours",
+        "formula": "yours",
+        "coordinates": ("x", "y") if n == 2 else tuple(f"z{i}" for i in range(n)),
+        "zero_sum": False,
+        **more,
+    }
+    made = Field(spec=name, n_gen=n_gen, start=start, own=velocity, **given)
+    found = made.velocity(start)
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"the field {name} is not finite at its start {start.tolist()}: {found.tolist()}.",
+            argument="field",
+            fix="Pass a start inside its domain.",
+        )
+    return made
