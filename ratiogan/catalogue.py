@@ -344,6 +344,137 @@ CRITICS = _table(
     Entry("relu", "sum of w_j max(0, y - b_j): the maximum is another metric"),
 )
 
+FIELDS = _table(
+    Entry(
+        "bilinear",
+        "the xy game, V = x^T A y; equilibrium 0",
+        {"matrix": 1, "rows": None},
+        {"matrix": "A, row by row, separated by /", "rows": "of A, where it is not square"},
+        also=("xy",),
+    ),
+    Entry(
+        "dirac",
+        "Dirac-GAN: p_g a point at theta, p_r the point 0, D = psi x; equilibrium (0, 0)",
+        {
+            **{"loss": "gan", "reg": "none", "gamma": 1, "sigma": 1, "target": 1, "clip": 1},
+            "eta": 1,
+        },
+        {
+            "loss": "gan, non-saturating, wgan or exponential",
+            "reg": "none, r1, r2, gp, noise, clip, consensus or gradient-norm",
+            "gamma": "weight of r1, r2, gp, consensus",
+            "sigma": "sd of the instance noise",
+            "target": "slope that gp asks for",
+            "clip": "bound on |psi|",
+            "eta": "weight of gradient-norm",
+        },
+        also=("dirac-gan",),
+    ),
+    Entry(
+        "uniform-wgan",
+        "WGAN on the uniform: D = w x^2, G = a z; equilibria a = 1 and -1, w = 0",
+        {"eta": 0},
+        {"eta": "weight of the generator's regulariser eta |grad_D V|^2"},
+    ),
+    Entry(
+        "linear-pair",
+        "D = w x, G = a z: concave for both players; equilibrium a = 1, w = 0",
+        {"f": "logistic", "mean": 1, "sd": 0.5},
+        {"f": "logistic, linear or exponential", "mean": "of data and noise", "sd": "of both"},
+    ),
+    Entry(
+        "linear-quadratic",
+        "D = u x + w x^2, G = a z + b; equilibria a = sd and -sd, b = mean, u = w = 0",
+        {"f": "logistic", "mean": 0, "sd": 1},
+        {"f": "logistic, linear or exponential", "mean": "of the data", "sd": "of the data"},
+        also=("lq", "lqgan"),
+    ),
+    Entry(
+        "rps",
+        "rock, paper, scissors; equilibrium 1/3 each",
+        also=("rock-paper-scissors",),
+    ),
+    Entry(
+        "matrix-game",
+        "any matrix game; equilibria by support enumeration (bare: matching pennies)",
+        {"matrix": None, "other": None, "rows": None},
+        {
+            "matrix": "what x gains, row by row, separated by /",
+            "other": "what y gains, the same way; without it -matrix",
+            "rows": "of matrix, where it is not square",
+        },
+    ),
+    Entry(
+        "nonparametric",
+        "R and phi on the cells of a grid, for --game GAME or wasserstein; R = 1, phi = phi*",
+        {"cells": 64, "tau": 1, "eta": 0},
+        {
+            "cells": "of the default problem",
+            "tau": "how many times faster the discriminator moves",
+            "eta": "weight of the generator's regulariser eta |grad_D V|^2",
+        },
+    ),
+)
+
+METHODS = _table(
+    Entry("simultaneous", "both players step from the same state (default)"),
+    Entry(
+        "alternating",
+        "one player after the other, the second sees the first's step",
+        {"first": "gen"},
+        {"first": "who steps first: gen or disc"},
+    ),
+    Entry("implicit", "z' = z + alpha v(z'): every step solves an equation (proximal point)"),
+    Entry("extragradient", "a trial step, then the step with the velocity found there"),
+    Entry("optimistic", "twice the velocity less the last one"),
+    Entry(
+        "momentum",
+        "heavy ball, z' = z + alpha v + beta (z - last); beta may be negative",
+        {"beta": 0.5, "beta_gen": None, "beta_disc": None, "order": "simultaneous"},
+        {
+            "beta": "of both players",
+            "beta_gen": "the generator's",
+            "beta_disc": "the discriminator's",
+            "order": "simultaneous or alternating",
+        },
+    ),
+    Entry(
+        "consensus",
+        "both players also reduce gamma |v|^2/2",
+        {"gamma": 1},
+        {"gamma": "weight"},
+    ),
+    Entry(
+        "regularised",
+        "the generator also reduces eta |grad_D V|^2 (the foresighted one)",
+        {"eta": 0.5},
+        {"eta": "weight"},
+        also=("regularized",),
+    ),
+    Entry(
+        "two-time-scale",
+        "simultaneous, the discriminator `ratio` times faster",
+        {"ratio": 10},
+        {"ratio": "of the discriminator's step size to the generator's"},
+        also=("ttur",),
+    ),
+    Entry("flow", "the continuous flow, infinitesimal steps"),
+    Entry("replicator", "matrix games: the flow of growth by relative gain"),
+    Entry(
+        "fictitious-play",
+        "matrix games: the best response to the opponent's average so far",
+        {"order": "simultaneous"},
+        {"order": "simultaneous or alternating"},
+    ),
+    Entry(
+        "best-response",
+        "matrix games: the best pure answer to the opponent's last action",
+        {"order": "alternating"},
+        {"order": "simultaneous or alternating"},
+    ),
+    Entry("projected-gradient", "matrix games: simultaneous steps, projected on the simplices"),
+)
+
 ALGORITHMS = _table(
     Entry(
         "glgd",

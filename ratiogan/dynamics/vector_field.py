@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ratiogan.dynamics.march import BILINEAR, DIRAC, FREE, LINEAR, velocities
 from ratiogan.dynamics.march import jacobian as fill_jacobian
-from ratiogan.dynamics.march import velocities
 from ratiogan.errors import InputError, InputTypeError, check_integer
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -176,6 +176,28 @@ class Field:
         """The Euclidean length of a velocity."""
         return float(np.sqrt(np.dot(velocity, velocity)))
 
+    def distance(self, states, point):
+        """From states (K, n) to an equilibrium, or to the subspace of equilibria it belongs to."""
+        away = np.asarray(states, dtype=float) - point
+        if self.cross_matrix is not None:
+            # Of a bilinear field the kernels of A and A^T are at rest.
+            directions = _null_space(self.jacobian(point))
+            away = away - (away @ directions) @ directions.T
+        return np.sqrt(np.sum(np.square(away), axis=-1))
+
+    @property
+    def cross_matrix(self):
+        """A, where the field is x' = -A y, y' = A^T x and nothing else; else None."""
+        if self.kernel is None or self.eta or self.consensus:
+            return None
+        if np.isfinite([*self.lower, *self.upper]).any():
+            return None
+        code, p = self.kernel
+        if code == BILINEAR:
+            return p[2:].reshape(int(p[0]), int(p[1]))
+        free = code == DIRAC and p[0] == LINEAR and (p[2] == FREE or p[3] == 0.0)
+        return np.ones((1, 1)) if free else None
+
     def correct(self, state, rates, residual):
         """x with (I - rates J) x = residual, J at `state`: Newton's correction, implicit steps."""
         matrix = np.eye(self.size) - rates[:, None] * self._analytic(state)
@@ -248,6 +270,17 @@ class Field:
         out = np.empty((self.size, self.size))
         fill_jacobian(*self.kernel, state, out)
         return out
+
+
+def rank_tolerance(matrix):
+    """What is smaller counts as 0 in a Jacobian."""
+    # Central differences are off by eps^(2/3); what is smaller is rounding.
+    return 1e-9 * max(1.0, float(np.abs(matrix).max(initial=0.0)))
+
+
+def _null_space(matrix):
+    _, values, rows = np.linalg.svd(matrix)
+    return rows[np.append(values, np.zeros(len(rows) - values.size)) <= rank_tolerance(matrix)].T
 
 
 def _described(value):

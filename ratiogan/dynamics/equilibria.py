@@ -1,0 +1,105 @@
+"""Equilibria: the known ones, those that are searched for, and whether a point is one."""
+
+import numpy as np
+
+from ratiogan.dynamics.vector_field import rank_tolerance
+from ratiogan.errors import InputError
+
+AT_REST = 1e-9  # a velocity below this, over 1 + |point|, counts as none
+_NEAR = 1e-10
+
+
+def nearest_equilibrium(field, *states):
+    """The equilibrium nearest to the first finite one of the states.
+
+    Where the field knows none, one is searched for from each of them.
+
+    Returns
+    -------
+    array (n,) or None
+    """
+    states = [np.asarray(state, dtype=float) for state in states if np.isfinite(state).all()]
+    if field.equilibria:
+        state = states[0] if states else field.start
+        return min(field.equilibria, key=lambda at: float(field.distance(state[None], at)[0]))
+    for state in states:
+        found = find_equilibrium(field, state)
+        if found is not None:
+            return found
+    return None
+
+
+def find_equilibrium(field, near):
+    """A point near `near` at which the velocity is 0, by Levenberg and Marquardt; None if none.
+
+    Examples
+    --------
+    >>> from ratiogan.dynamics.vector_field import field_of
+    >>> spiral = field_of(lambda z: (1 - z[1], z[0] - 2))
+    >>> find_equilibrium(spiral, [0.0, 0.0]).round(6)
+    array([2., 1.])
+    """
+    from scipy.optimize import root
+
+    with np.errstate(all="ignore"):
+        try:
+            found = root(field.velocity, near, method="lm", options={"xtol": 1e-15, "ftol": 1e-15})
+        except (ValueError, np.linalg.LinAlgError):
+            return None
+        point = np.where(np.abs(found.x) < _NEAR, 0.0, found.x)  # 1e-13 is said as 0
+        points = (
+            [point, found.x] if residual(field, point) <= residual(field, found.x) else [found.x]
+        )
+    return points[0] if residual(field, points[0]) <= AT_REST else None
+
+
+def residual(field, point):
+    """|velocity| over 1 + |point|; inf where it is not finite."""
+    size = field.norm(field.velocity(point)) / (1.0 + float(np.linalg.norm(point)))
+    return size if np.isfinite(size) else np.inf
+
+
+def check_equilibrium(field, point):
+    """`point`, if it is an equilibrium at which there is a Jacobian.
+
+    Raises
+    ------
+    InputError
+        With the residual, or why there is no Jacobian.
+    """
+    off = residual(field, point)
+    if off > AT_REST:
+        known = "; ".join(said(at) for at in field.equilibria[:3])
+        raise InputError(
+            f"{said(point)} is no equilibrium of {field.spec}: |velocity| is "
+            f"{field.norm(field.velocity(point)):.3g} there.",
+            argument="point",
+            fix=f"Known: {known}." if known else "Leave it out, and one is searched for.",
+        )
+    reason = None if field.kink is None else field.kink(point)
+    if reason is not None:
+        raise InputError(
+            f"{field.spec} is not differentiable at {said(point)}: {reason}.",
+            argument="field",
+            fix=f"See what it does: ratiogan dynamics {field.spec}",
+        )
+    return off
+
+
+def neutral_directions(field, point):
+    """How many dimensions the equilibria have at `point`: those of the kernel of J.
+
+    A direction is counted where J is 0 along it to rounding; whether the field is at rest all
+    along it, and not to first order only, a trajectory shows.
+    """
+    return sum(
+        count * (len(matrix) - np.linalg.matrix_rank(matrix, tol=rank_tolerance(matrix)))
+        for matrix, _, count in field.blocks(point)
+    )
+
+
+def said(point):
+    """A state as it is written: (0, 0); a long one by its size."""
+    if len(point) > 8:
+        return f"the state of {len(point)} numbers"
+    return f"({', '.join(f'{x:.6g}' for x in np.asarray(point) + 0.0)})"

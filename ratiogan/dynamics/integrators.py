@@ -1,0 +1,531 @@
+"""Trajectories of a field under one method, beside what the local analysis predicts."""
+
+import math
+import time
+
+import numpy as np
+
+from ratiogan.dynamics import march
+from ratiogan.dynamics.equilibria import nearest_equilibrium, neutral_directions
+from ratiogan.dynamics.fields import field as field_from
+from ratiogan.dynamics.methods import check_method, method_of
+from ratiogan.dynamics.records import Dynamics, Trajectory
+from ratiogan.dynamics.spectra import radius_of
+from ratiogan.errors import (
+    InputError,
+    check_integer,
+    check_not_negative,
+    check_positive,
+)
+from ratiogan.text import significant
+
+MOST_KEPT = 5000  # states of one trajectory; above, they are spread evenly over its steps
+WINDOW = 400  # the last states, all of them: the factor is measured there
+MARGINAL = 1e-9  # a predicted factor this near to 1 is 1
+_FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
+
+
+def simulate(
+    field,
+    start=None,
+    method=None,
+    alpha="auto",
+    alpha_gen=None,
+    alpha_disc=None,
+    gen_steps=1,
+    disc_steps=1,
+    max_steps=500,
+    tol=1e-12,
+):
+    """Run one method on a field.
+
+    Parameters
+    ----------
+    field : str, Field or callable
+        As for `ratiogan.dynamics.field`.
+    start : sequence of float, optional
+        Default the field's own.
+    method : str, optional
+        As in ``ratiogan list methods``; default the field's first, for most ``simultaneous``.
+    alpha : float or "auto"
+        Step size of both players; ``auto`` is the field's. For a flow the time between two states.
+    alpha_gen, alpha_disc : float, optional
+        Of one of them.
+    gen_steps, disc_steps : int
+        Updates per turn; ``alternating`` only.
+    max_steps : int
+    tol : float
+        Stop where the field's norm is below.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    InputError
+        For an unknown field or method, a start off the domain, or a field that returns another
+        shape or NaN there.
+
+    Examples
+    --------
+    >>> orbit = simulate("bilinear", method="alternating", alpha=0.2)
+    >>> orbit.status, bool(orbit.drift < 1e-14)
+    ('cycle', True)
+    """
+    began = time.perf_counter()
+    field = field_from(field)
+    method = check_method(method_of(field.methods[0] if method is None else method), field)
+    start = field.start.copy() if start is None else field.check_state(start)
+    alpha_gen, alpha_disc = _step_sizes(field, alpha, alpha_gen, alpha_disc)
+    turns = _turns(method, gen_steps, disc_steps)
+    max_steps = check_integer("max_steps", max_steps, 1)
+    tol = check_not_negative("tol", tol)
+    _check_start(field, start)
+    run = _run(field, method, start, alpha_gen, alpha_disc, turns, max_steps, tol)
+    return _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began)
+
+
+def simulate_batch(
+    field,
+    starts,
+    method="simultaneous",
+    alpha="auto",
+    alpha_gen=None,
+    alpha_disc=None,
+    gen_steps=1,
+    disc_steps=1,
+    max_steps=500,
+    every=1,
+):
+    """Many starts in one call: the states only.
+
+    Parameters
+    ----------
+    field, method, alpha, alpha_gen, alpha_disc, gen_steps, disc_steps, max_steps
+        As for `simulate`; no flows, and no methods of matrix games alone.
+    starts : array (B, n)
+    every : int
+        Keep one of so many states; the last is always kept.
+
+    Returns
+    -------
+    array (B, K, n)
+        NaN after a state whose velocity is not finite.
+
+    Examples
+    --------
+    >>> starts = np.column_stack([np.linspace(0.5, 2, 1000), np.zeros(1000)])
+    >>> simulate_batch("uniform-wgan", starts, max_steps=100, every=100).shape
+    (1000, 2, 2)
+    """
+    field = field_from(field)
+    method = check_method(method_of(method), field)
+    if method.is_flow or hasattr(field, "payoff"):
+        raise InputError(
+            f"{method.name} on {field.spec} takes one start at a time.",
+            argument="method",
+            fix="Call simulate for every start.",
+        )
+    starts = np.atleast_2d(np.asarray(starts, dtype=float))
+    starts = np.array([field.check_state(start, f"starts[{i}]") for i, start in enumerate(starts)])
+    alpha_gen, alpha_disc = _step_sizes(field, alpha, alpha_gen, alpha_disc)
+    turns = _turns(method, gen_steps, disc_steps)
+    max_steps = check_integer("max_steps", max_steps, 1)
+    every = check_integer("every", every, 1)
+    keep = np.unique(np.append(np.arange(0, max_steps + 1, every), max_steps))
+    return _march(field, method, starts, alpha_gen, alpha_disc, turns, max_steps, 0.0, keep)[0]
+
+
+def simulate_several(field, methods=(), sweep=None, **options):
+    """Several methods on one field, or one per value of a parameter: a `Dynamics` record.
+
+    Parameters
+    ----------
+    field : str, Field or callable
+    methods : sequence of str
+        Default those that the field names.
+    sweep : (str, list), optional
+        A parameter of `simulate` or of the field, and its values: one run per value and method.
+    **options
+        Of `simulate`.
+
+    Returns
+    -------
+    Dynamics
+
+    Examples
+    --------
+    >>> found = simulate_several("bilinear", ["simultaneous", "extragradient"], alpha=0.2)
+    >>> [run.status for run in found.trajectories]
+    ['unstable', 'converging']
+    """
+    base = field_from(field)
+    methods = tuple(methods) or base.methods
+    runs = []
+    for spec in methods:
+        if sweep is None:
+            runs.append(simulate(base, method=spec, **options))
+            continue
+        key, values = sweep
+        for value in values:
+            run = _swept(field, base, spec, key, value, options)
+            label = f"{key}={significant(value) if isinstance(value, float) else value}"
+            object.__setattr__(run, "label", label if len(methods) == 1 else f"{spec} {label}")
+            runs.append(run)
+    return Dynamics(
+        trajectories=tuple(runs),
+        finding=_finding_of_all(runs),
+        sweep=None if sweep is None else sweep[0],
+    )
+
+
+def _swept(field, base, method, key, value, options):
+    if key in ("alpha", "alpha_gen", "alpha_disc", "gen_steps", "disc_steps", "max_steps"):
+        return simulate(base, method=method, **{**options, key: value})
+    parsed = method_of(method)
+    from ratiogan.catalogue import METHODS
+
+    if key in METHODS[parsed.name].defaults:
+        joint = ":" if ":" not in parsed.spec else ","
+        rest = [part for part in parsed.spec.partition(":")[2].split(",") if part]
+        rest = [part for part in rest if not part.startswith(f"{key}=")]
+        body = ",".join([*rest, f"{key}={value}"])
+        return simulate(base, method=f"{parsed.name}:{body}" if joint else body, **options)
+    if not isinstance(field, str):
+        raise InputError(
+            f"{key} is no parameter of {parsed.name}, and a field that is an object has none.",
+            argument="sweep",
+            fix="Pass the field by name.",
+        )
+    return simulate(field_from(field, **{key: value}), method=method, **options)
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def _step_sizes(field, alpha, alpha_gen, alpha_disc):
+    alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
+    gen = alpha if alpha_gen is None else check_positive("alpha_gen", alpha_gen)
+    disc = alpha if alpha_disc is None else check_positive("alpha_disc", alpha_disc)
+    return gen, disc
+
+
+def _turns(method, gen_steps, disc_steps):
+    turns = tuple(
+        check_integer(name, value, 1)
+        for name, value in (("gen_steps", gen_steps), ("disc_steps", disc_steps))
+    )
+    if turns != (1, 1) and method.code != march.ALTERNATING:
+        raise InputError(
+            f"gen_steps and disc_steps belong to alternating, the method is {method.name}.",
+            argument="gen_steps" if gen_steps != 1 else "disc_steps",
+            fix="Take method alternating.",
+        )
+    return turns
+
+
+def _check_start(field, start):
+    found = field.velocity(start)
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"the field {field.spec} is not finite at the start "
+            f"{', '.join(f'{x:g}' for x in start[:6])}: it is "
+            f"{', '.join(f'{x:g}' for x in found[:6])}.",
+            argument="start",
+            fix="Start inside its domain.",
+        )
+
+
+class _Run:
+    """Kept steps and states, steps taken, how it ended."""
+
+    def __init__(self, steps, states, n_steps, end, moves=None, gaps=None):
+        self.steps, self.states = steps, states
+        self.n_steps, self.end = n_steps, end
+        self.moves, self.gaps = moves, gaps
+
+
+def _kept_steps(last):
+    if last + 1 <= MOST_KEPT:
+        return np.arange(last + 1)
+    spread = np.linspace(0, last, MOST_KEPT - WINDOW).round().astype(int)
+    return np.unique(np.concatenate([spread, np.arange(max(0, last - WINDOW), last + 1)]))
+
+
+def _run(field, method, start, alpha_gen, alpha_disc, turns, most, tol):
+    if method.is_flow:
+        return _flow(field, method, start, alpha_gen, alpha_disc, most, tol)
+    if hasattr(field, "payoff"):
+        return _matrix_run(field, method, start, alpha_gen, alpha_disc, most)
+    keep = _kept_steps(most)
+    start = start[None]
+    states, steps, ends = _march(
+        field, method, start, alpha_gen, alpha_disc, turns, most, tol, keep
+    )
+    last = int(steps[0])
+    if last < most and keep.size <= most:  # the last states were not among those kept: once more
+        keep = _kept_steps(max(last, 1))
+        states, *_ = _march(field, method, start, alpha_gen, alpha_disc, turns, last, tol, keep)
+    kept = keep[keep <= last]
+    return _Run(kept, states[0, : kept.size], last, int(ends[0]))
+
+
+def _march(field, method, starts, alpha_gen, alpha_disc, turns, most, tol, keep):
+    """States (B, K, n) at the steps `keep`, steps taken and ends of every start."""
+    stepped_on = method.field(field)
+    rates = method.rates(field, alpha_gen, alpha_disc)
+    beta = np.where(np.arange(field.size) < field.n_gen, method.beta_gen, method.beta_disc)
+    rows, n = starts.shape
+    out = np.full((rows, keep.size, n), np.nan)
+    steps, ends = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    code, parameters, run_rows = _loop_of(stepped_on)
+    shared = (
+        code, parameters, field.n_gen, stepped_on.eta, stepped_on.consensus, method.code, rates,
+        beta.astype(float), *turns, method.gen_first, field.lower, field.upper,
+    )  # fmt: skip
+    with np.errstate(all="ignore"):
+        run_rows(*shared, starts.copy(), tol, most, keep, out, steps, ends)
+    return out, steps, ends
+
+
+def _loop_of(field):
+    """Code and parameters of a field, and the loop over starts that runs it."""
+    if field.kernel is not None:
+        return *field.kernel, march.march_rows
+    if hasattr(field.own, "py_func"):
+        return 0, np.zeros(1), march.compiled_march(field.own)
+    one = march.march_of(field.velocity, field.correct, field.norm)
+
+    def rows(*arguments):
+        *shared, states, tol, most, keep, out, steps, ends = arguments
+        for i, state in enumerate(states):
+            steps[i], _, ends[i] = one(*shared, state, tol, most, keep, out[i])
+
+    return 0, np.zeros(1), rows
+
+
+def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
+    """The continuous flow by an eighth-order Runge-Kutta method, tight tolerances."""
+    from scipy.integrate import solve_ivp
+
+    keep = _kept_steps(most)
+    stretch = method.rates(field, 1.0, alpha_disc / alpha_gen)
+    velocity = field.replicator if method.name == "replicator" else field.velocity
+
+    def derivative(_, state):
+        return stretch * velocity(state)
+
+    with np.errstate(all="ignore"):
+        found = solve_ivp(
+            derivative, (0.0, alpha_gen * most), start, method="DOP853", rtol=_FLOW_RTOL,
+            atol=_FLOW_ATOL, t_eval=alpha_gen * keep,
+        )  # fmt: skip
+    states = found.y.T
+    steps = keep[: len(states)]
+    finite = np.isfinite(states).all(axis=1)
+    ended = march.ALL_STEPS if found.success and finite.all() else march.NOT_FINITE
+    states, steps = states[finite], steps[finite]
+    sizes = np.array([field.norm(velocity(state)) for state in states])
+    if (sizes < tol).any():
+        last = int(np.argmax(sizes < tol))
+        return _Run(steps[: last + 1], states[: last + 1], int(steps[last]), march.AT_REST)
+    return _Run(steps, states, int(steps[-1]), ended)
+
+
+def _matrix_run(field, method, start, alpha_gen, alpha_disc, most):
+    from ratiogan.dynamics.matrix_games import march_game
+
+    keep = _kept_steps(most)
+    process = "projected-gradient" if method.name == "simultaneous" else method.name
+    order = method.order
+    if method.name == "alternating":
+        process = "projected-gradient"
+    rates = (alpha_gen, alpha_disc)
+    done, states, moves, gaps = march_game(field, process, start, rates, most, keep, order)
+    return _Run(keep[: len(states)], states, done, march.ALL_STEPS, moves, gaps)
+
+
+# --- judging -------------------------------------------------------------------------------------
+
+
+def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
+    point = nearest_equilibrium(field, run.states[-1], run.states[0])
+    multipliers, predicted = np.empty(0, dtype=complex), None
+    stepped_on = method.field(field)
+    linear = point is not None and method.name not in ("fictitious-play", "best-response")
+    if linear and (stepped_on.kink is None or stepped_on.kink(point) is None):
+        analysed = field.replicator_field() if method.name == "replicator" else field
+        multipliers = method.multipliers(analysed, point, alpha_gen, alpha_disc, *turns)
+        neutral = neutral_directions(method.field(analysed), point)
+        predicted = float(radius_of(multipliers, neutral))
+    distance = (
+        np.full(len(run.states), np.nan) if point is None else field.distance(run.states, point)
+    )
+    measured = measured_factor(run.steps, run.states, point, method.code in _REMEMBERING)
+    text, values = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
+    drift = None if values is None else float(np.max(np.abs(values - values[0])))
+    status = _status(run, distance, predicted)
+    expected = predicted is None or predicted >= 1.0 - MARGINAL * 1e-3
+    as_predicted = status in ("converged", "converging") or expected
+    made = {
+        "field": field, "method": method.spec, "label": method.spec,
+        "alpha_gen": alpha_gen, "alpha_disc": alpha_disc * method.ratio,
+        "steps": run.steps, "states": run.states, "n_steps": run.n_steps, "status": status,
+        "as_predicted": as_predicted, "equilibrium": point, "distance": distance,
+        "multipliers": multipliers, "factor_predicted": predicted, "factor_measured": measured,
+        "end_over_start": _over(distance), "conserved": text, "conserved_values": values,
+        "drift": drift, "moves": run.moves, "seconds": time.perf_counter() - began,
+    }  # fmt: skip
+    made["finding"] = _finding(method, made)
+    return Trajectory(**made)
+
+
+_REMEMBERING = (march.OPTIMISTIC, march.MOMENTUM, march.MOMENTUM_IN_TURN)
+
+
+def _over(distance):
+    if not distance.size or not distance[0] > 0:
+        return math.nan
+    return float(distance[-1] / distance[0])
+
+
+def measured_factor(steps, states, point, remembers=False):
+    """The factor per step of the distance to `point`.
+
+    That of the linear map fitted to the last states, on the few directions in which they move; a
+    method that remembers its last state is fitted on pairs of states. Where no linear map fits,
+    far from the equilibrium, that of the largest distances of an earlier and a later stretch.
+    None where there are too few states, or they do not move.
+    """
+    if point is None:
+        return None
+    away = states - point
+    sizes = np.linalg.norm(away, axis=1)
+    moving = np.isfinite(sizes) & (sizes > 1e-11 * max(1.0, float(np.linalg.norm(point))))
+    count = int(np.argmin(moving)) if not moving.all() else len(moving)
+    if count < 16:
+        return None
+    gaps = np.flatnonzero(np.diff(steps[:count]) != 1)
+    window = away[max(gaps[-1] + 1 if gaps.size else 0, count - WINDOW) : count]
+    fitted, misfit = _fitted_map(window, remembers)
+    if misfit < 1e-4:
+        return float(np.abs(np.linalg.eigvals(fitted)).max())
+    quarter = count // 4
+    early, late = sizes[quarter : 2 * quarter], sizes[count - quarter : count]
+    span = steps[count - quarter + np.argmax(late)] - steps[quarter + np.argmax(early)]
+    return float((late.max() / early.max()) ** (1.0 / span)) if span else None
+
+
+def _fitted_map(window, remembers):
+    """The linear map from each state to the next, and the relative size of what it leaves."""
+    if len(window) < 12:
+        return np.zeros((1, 1)), math.inf
+    if remembers:
+        window = np.concatenate([window[1:], window[:-1]], axis=1)
+    sizes = np.linalg.norm(window, axis=1)
+    # States of a decaying run count alike.
+    before, after = window[:-1] / sizes[:-1, None], window[1:] / sizes[:-1, None]
+    _, strength, directions = np.linalg.svd(before, full_matrices=False)
+    kept = directions[strength > 1e-9 * strength[0]][:12]
+    before, after = before @ kept.T, after @ kept.T
+    fitted = np.linalg.lstsq(before, after, rcond=None)[0]
+    misfit = np.linalg.norm(after - before @ fitted) / np.linalg.norm(after)
+    return fitted, float(misfit)
+
+
+def _conserved(field, method, alpha_gen, alpha_disc, turns, states):
+    """What this method conserves on this field, as text and along the states."""
+    if method.name == "replicator" and field.replicator_invariant() is not None:
+        invariant = field.replicator_invariant()
+        return invariant.text, invariant.value(states)
+    if method.name == "flow" and field.conserved is not None and alpha_gen == alpha_disc:
+        return field.conserved.text, field.conserved.value(states)
+    matrix = field.cross_matrix
+    if method.code == march.ALTERNATING and matrix is not None and turns == (1, 1):
+        x, y = states[:, : field.n_gen], states[:, field.n_gen :]
+        sign = 1.0 if method.gen_first else -1.0
+        cross = np.einsum("ki,ij,kj->k", x, matrix, y)
+        values = np.sum(x * x, axis=1) / alpha_gen + np.sum(y * y, axis=1) / alpha_disc
+        values = (values - sign * cross) * min(alpha_gen, alpha_disc)
+        names = field.coordinates
+        one = len(names) == 2 and matrix[0, 0] == 1
+        a, b = names if one else ("|x|", "|y|")
+        product = f"{a} {b}" if one else "x.Ay"
+        if alpha_gen == alpha_disc:
+            return f"{a}^2+{b}^2{'-' if sign > 0 else '+'}alpha {product}", values
+        return f"{a}^2/alpha_gen+{b}^2/alpha_disc{'-' if sign > 0 else '+'}{product}", values
+    return "nothing", None
+
+
+def _status(run, distance, predicted):
+    if run.end == march.AT_REST:
+        return "converged"
+    if run.end == march.NOT_FINITE:
+        return "diverged"
+    if run.end == march.NO_SOLUTION:
+        return "stalled"
+    if run.gaps is not None:
+        distance = run.gaps if not np.isfinite(distance).all() else distance
+    if len(distance) < 8 or not np.isfinite(distance).all():
+        return "max-steps"
+    # Envelopes, so that the phase of an orbit plays no part.
+    quarter = len(distance) // 4
+    early, late = distance[quarter : 2 * quarter].max(), distance[-quarter:].max()
+    if late == 0.0:
+        return "converged"
+    if early == 0.0:
+        return "unstable"
+    change = math.log(late / early)
+    if abs(change) < 0.02:
+        # A slow spiral is told from an orbit by agreeing with its prediction.
+        span = float(run.steps[-quarter:].mean() - run.steps[quarter : 2 * quarter].mean())
+        expected = span * math.log(predicted) if predicted else 0.0
+        if abs(expected) < 1e-6 or abs(change - expected) > 0.5 * abs(expected):
+            return "cycle"
+    return "converging" if change < 0 else "unstable"
+
+
+_PHRASES = {
+    "converged": "CONVERGED in {steps} steps",
+    "converging": "CONVERGING after {steps} steps",
+    "cycle": "CYCLE: after {steps} steps no nearer",
+    "unstable": "UNSTABLE: it moves away",
+    "diverged": "DIVERGED at step {steps}: the velocity is not finite",
+    "stalled": "STALLED at step {steps}: the implicit equation has no solution that Newton finds",
+    "max-steps": "{steps} steps taken",
+}
+
+
+def _finding(method, made):
+    """One sentence with a number in it."""
+    said = _PHRASES[made["status"]].format(steps=made["n_steps"])
+    parts = [f"{method.spec} {said}"]
+    if math.isfinite(made["end_over_start"]):
+        parts.append(f"distance to the equilibrium x {significant(made['end_over_start'])}")
+    if made["factor_predicted"] is not None:
+        parts.append(f"predicted {made['factor_predicted']:.7f} per step")
+    return f"{'; '.join(parts)}."
+
+
+def _finding_of_all(runs):
+    """The sentence for several runs: what each of them does."""
+    if len(runs) == 1:
+        return runs[0].finding
+    words = {
+        "converged": "converges", "converging": "converges", "cycle": "cycles",
+        "unstable": "moves away", "diverged": "diverges", "stalled": "stalls",
+        "max-steps": "goes on",
+    }  # fmt: skip
+    said = []
+    for run in runs:
+        how = words[run.status]
+        if math.isfinite(run.end_over_start):
+            how += f" (x {significant(run.end_over_start)})"
+        said.append(f"{run.label} {how}")
+    steps = runs[0].n_steps
+    same = all(run.n_steps == steps for run in runs)
+    after = (
+        f"after {steps} steps" if same else f"after at most {max(r.n_steps for r in runs)} steps"
+    )
+    return f"{after}: {', '.join(said)}."
