@@ -22,6 +22,7 @@ _PUBLIC = {
     "rock_paper_scissors": "fields",
     "simulate": "integrators",
     "simulate_batch": "integrators",
+    "simulate_several": "integrators",
     "stability": "assessment",
     "uniform_wgan": "fields",
 }

@@ -1,9 +1,9 @@
 """The built-in fields, each a game from the literature, and the way to one of your own.
 
 V is what the discriminator maximises. Velocities are (theta_G', theta_D') = (-grad_G of the
-generator's loss, grad_D V). Sources: slides "Challenges for GAN Optimization" (xy), slides "Gradient
-Descent GAN Optimization is Locally Stable" and Nagarajan and Kolter 2017 (uniform, linear-quadratic,
-linear pair), Mescheder, Geiger and Nowozin 2018 (Dirac-GAN and its regularisers).
+generator's loss, grad_D V). Sources: slides "Challenges for GAN Optimization" (xy), slides
+"Gradient Descent GAN Optimization is Locally Stable" and Nagarajan and Kolter 2017 (uniform,
+linear-quadratic, linear pair), Mescheder, Geiger and Nowozin 2018 (Dirac-GAN, its regularisers).
 """
 
 import math
@@ -141,7 +141,7 @@ def dirac(loss="gan", reg="none", gamma=1.0, sigma=1.0, target=1.0, clip=1.0, et
     reg : str
         ``none``; ``r1`` and ``r2`` (the same here), gamma psi^2/2; ``gp``, gamma
         (\\|psi\\| - target)^2/2, which has no Jacobian at psi = 0; ``noise`` of sd sigma on both
-        distributions; ``clip``, \\|psi\\| <= clip; ``consensus`` gamma \\|v\\|^2/2 for both players;
+        distributions; ``clip``, \\|psi\\| <= clip; ``consensus`` gamma \\|v\\|^2/2 of both;
         ``gradient-norm`` eta \\|grad_D V\\|^2 for the generator.
     gamma, sigma, target, clip, eta : float
         Parameters of the regularisers named above.

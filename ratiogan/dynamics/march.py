@@ -363,6 +363,7 @@ def march(
         else:  # IMPLICIT: z' = z + rates v(z')
             shift(z, rates, v, lower, upper, 0, n, ahead)
             solved = False
+            smallest = np.inf
             for _ in range(_NEWTON_STEPS):
                 felt(code, p, n_gen, eta, consensus, ahead, v, work, matrix)
                 v_last[:] = z + rates * v - ahead
@@ -372,9 +373,12 @@ def march(
                     break
                 correct(code, p, n_gen, eta, consensus, rates, ahead, v_last, matrix, work)
                 ahead[:] = ahead + work
-                if size_of(work) <= 4e-16 * size_of(ahead):
+                moved = size_of(work)
+                # Solved to rounding: corrections that shrink no more are what v is off by.
+                if moved <= 4e-16 * size_of(ahead) or smallest / 2 < moved < 1e-12:
                     solved = True
                     break
+                smallest = min(smallest, moved)
             if not solved:
                 return step, row, NO_SOLUTION
             z[:] = ahead

@@ -185,6 +185,11 @@ class Field:
             away = away - (away @ directions) @ directions.T
         return np.sqrt(np.sum(np.square(away), axis=-1))
 
+    def nudged(self, point, size):
+        """A state a little off an equilibrium, in no direction in particular."""
+        away = np.cos(1.0 + np.arange(self.size))  # fixed, and along none of the axes
+        return point + size * (1.0 + float(np.linalg.norm(point))) * away / np.linalg.norm(away)
+
     @property
     def cross_matrix(self):
         """A, where the field is x' = -A y, y' = A^T x and nothing else; else None."""

@@ -1,0 +1,520 @@
+"""Is an equilibrium stable? Eigenvalues, the theorem that decides, its assumptions, step limits."""
+
+import math
+import time
+
+import numpy as np
+
+from ratiogan.dynamics.equilibria import (
+    check_equilibrium,
+    nearest_equilibrium,
+    neutral_directions,
+    said,
+)
+from ratiogan.dynamics.fields import field as field_from
+from ratiogan.dynamics.integrators import measured_factor, simulate
+from ratiogan.dynamics.methods import check_method, method_of
+from ratiogan.dynamics.records import (
+    Assumption,
+    EigenvaluePath,
+    MethodStability,
+    Stability,
+)
+from ratiogan.dynamics.spectra import spectral_radius, step_limits
+from ratiogan.dynamics.vector_field import rank_tolerance
+from ratiogan.errors import InputError, check_positive
+from ratiogan.spec import parse
+from ratiogan.text import significant
+
+MEASURED_STEPS = 500
+WRITTEN_OUT = 8  # a larger Jacobian is not printed entry by entry
+_COMPARED = 512  # a larger one is not compared with a dense one
+_NUDGE = 1e-5  # how far from the equilibrium the measured run starts
+_MARGINAL = 1e-10  # real parts this small, over the largest eigenvalue, are 0
+
+# The parameter whose path is drawn where none is asked for.
+_NATURAL = ("gamma", "eta", "sigma", "tau")
+
+
+def stability(field, point=None, methods=(), alpha="auto", sweep=None):
+    """The local stability of an equilibrium of a field.
+
+    Parameters
+    ----------
+    field : str, Field or callable
+        As for `ratiogan.dynamics.field`.
+    point : sequence of float, optional
+        The equilibrium; default the field's first, or one that is searched for from its start.
+    methods : sequence of str
+        Default flow, simultaneous, alternating, extragradient.
+    alpha : float or "auto"
+        The step size at which spectral radii are given.
+    sweep : (str, list), optional
+        A parameter of the field, and values between which the eigenvalues are followed; by
+        default a parameter that the field's name sets, or the weight eta of the generator's
+        regulariser eta \\|grad_D V\\|^2.
+
+    Returns
+    -------
+    Stability
+
+    Raises
+    ------
+    InputError
+        If `point` is no equilibrium (with the residual), or there is no Jacobian.
+
+    References
+    ----------
+    Nagarajan and Kolter 2017, "Gradient descent GAN optimization is locally stable"; Mescheder,
+    Geiger and Nowozin 2018.
+
+    Examples
+    --------
+    >>> found = stability("dirac:loss=gan,reg=r1,gamma=0.5")
+    >>> found.verdict, found.eigenvalues.round(4)
+    ('exponentially stable', array([-0.25+0.433j, -0.25-0.433j]))
+    """
+    began = time.perf_counter()
+    spec = field
+    field = field_from(field)
+    if point is None:
+        point = nearest_equilibrium(field, field.start)
+        if point is None:
+            raise InputError(
+                f"no equilibrium of {field.spec} was found near its start {said(field.start)}.",
+                argument="point",
+                fix="Pass the point, or start nearer to it.",
+            )
+    else:
+        point = field.check_state(point, "point")
+    residual = check_equilibrium(field, point)
+    alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
+    wanted = methods or ("flow", "simultaneous", "alternating", "extragradient")
+    chosen = [check_method(method_of(text), field) for text in wanted]
+    blocks = field.blocks(point)
+    eigenvalues, multiplicities = _eigenvalues(blocks)
+    neutral = neutral_directions(field, point)
+    verdict = _verdict(eigenvalues, multiplicities, neutral)
+    assumptions = _assumptions(field, point)
+    rows = tuple(_assess(method, field, point, alpha, neutral) for method in chosen)
+    small = field.size <= WRITTEN_OUT and len(blocks) == 1
+    made = {
+        "field": field, "point": point, "residual": residual,
+        "jacobian": blocks[0][0] if small else None, "agreement": _agreement(field, point),
+        "eigenvalues": eigenvalues, "multiplicities": multiplicities, "verdict": verdict,
+        "neutral": neutral, "assumptions": assumptions, "alpha": alpha, "methods": rows,
+        "theorem": _theorem(field, verdict, assumptions),
+        "path": eigenvalue_path(spec, field, point, sweep),
+    }  # fmt: skip
+    return Stability(**made, finding=_finding(made), seconds=time.perf_counter() - began)
+
+
+# --- eigenvalues ---------------------------------------------------------------------------------
+
+
+def _eigenvalues(blocks):
+    """Eigenvalues of every block with how often each occurs, the largest real part first."""
+    values = np.concatenate([np.linalg.eigvals(matrix) for matrix, _, _ in blocks]).astype(complex)
+    counts = np.concatenate([np.full(len(matrix), count) for matrix, _, count in blocks])
+    order = np.lexsort((-values.imag, -values.real.round(12)))
+    return values[order], counts[order]
+
+
+def _verdict(values, counts, neutral):
+    """The word for it, once the directions of the subspace of equilibria are set aside."""
+    scale = max(float(np.abs(values).max(initial=0.0)), 1e-300)
+    order = np.argsort(np.abs(values), kind="stable")
+    left, kept = neutral, []
+    for at in order:
+        aside = min(left, int(counts[at]))
+        left -= aside
+        if counts[at] > aside:
+            kept.append(values[at].real)
+    if not kept:
+        return "marginal"
+    worst = max(kept)
+    if worst > _MARGINAL * scale:
+        return "unstable"
+    if worst >= -_MARGINAL * scale:
+        return "marginal"
+    return "stable modulo equilibria" if neutral else "exponentially stable"
+
+
+def _agreement(field, point):
+    """The largest difference of the Jacobian in use from those found in other ways."""
+    if field.size > _COMPARED:
+        return {}
+    blocks = field.blocks(point)
+    if len(blocks) > 1 or len(blocks[0][0]) != field.size:
+        return _agreement_of_blocks(field, point, blocks)
+    matrix = blocks[0][0]
+    ways = {"central differences": "differences"}
+    if field.is_analytic:
+        ways = {"complex step": "complex-step", **ways}
+    return {
+        name: float(np.abs(field.jacobian(point, how) - matrix).max()) for name, how in ways.items()
+    }
+
+
+def _agreement_of_blocks(field, point, blocks):
+    """Blocks stand for a dense Jacobian with the same eigenvalues, nearest to nearest."""
+    dense = np.linalg.eigvals(field.jacobian(point, "differences"))
+    values = [np.repeat(np.linalg.eigvals(matrix), count) for matrix, _, count in blocks]
+    values = np.concatenate(values).astype(complex)
+    # A dense Jacobian may have more zeros: directions off the set that the field lives on.
+    values = np.append(values, np.zeros(max(0, dense.size - values.size)))
+    from scipy.optimize import linear_sum_assignment
+
+    apart = np.abs(values[:, None] - dense[None, :])
+    return {"dense eigenvalues": float(apart[linear_sum_assignment(apart)].max())}
+
+
+def eigenvalue_path(spec, field, point, sweep=None, count=161):
+    """The eigenvalues of J against one parameter of the field; None where it has none.
+
+    Parameters
+    ----------
+    spec : str, Field or callable
+        What the field was made from.
+    field : Field
+    point : array (n,)
+        The equilibrium that is followed.
+    sweep : (str, list), optional
+    count : int
+        Points of the path, besides the values of the sweep.
+
+    Returns
+    -------
+    EigenvaluePath or None
+    """
+    key, values, make = _path_parameter(spec, field, sweep)
+    if key is None:
+        return None
+    low, high = min(values), max(values)
+    grid = np.unique(np.concatenate([np.linspace(low, high, count), values]))
+
+    def at(value):
+        made = make(float(value))
+        if made.kink is not None and made.kink(point) is not None:
+            return None
+        place = nearest_equilibrium(made, point)
+        return np.concatenate(
+            [np.linalg.eigvals(matrix) for matrix, _, _ in made.blocks(place)]
+        ).astype(complex)
+
+    found = [(value, at(value)) for value in grid]
+    found = [(value, numbers) for value, numbers in found if numbers is not None]
+    if len(found) < 2:
+        return None
+    rows = [np.sort_complex(found[0][1])]
+    for _, numbers in found[1:]:
+        rows.append(_matched(rows[-1], rows[-2] if len(rows) > 1 else rows[-1], numbers))
+    grid = np.array([value for value, _ in found])
+    return EigenvaluePath(key, grid, np.array(rows), _critical(grid, np.array(rows), at))
+
+
+def _path_parameter(spec, field, sweep):
+    """Name and values of the parameter, and how a field with another value is made."""
+
+    def remade(key):
+        return lambda value: field_from(spec, **{key: value})
+
+    named = isinstance(spec, str) and ".py:" not in spec
+    if sweep is not None:
+        key, values = sweep
+        values = [float(value) for value in values]
+        if key == "eta" and not (named and "eta" in _parameters(spec)):
+            return key, values, lambda value: field.regularised(eta=value - field.eta)
+        return key, values, remade(key)
+    options = parse(spec).options if named else {}
+    for key in _NATURAL:
+        if key in options and float(options[key]) > 0:
+            return key, [0.0 if key != "tau" else 0.1, 4.0 * float(options[key])], remade(key)
+    if field.n_gen and field.n_gen < field.size and not hasattr(field, "payoff"):
+        scale = _cross_scale(field, nearest_equilibrium(field, field.start))
+        if scale > 0:
+            return "eta", [0.0, 2.0 / scale], lambda value: field.regularised(eta=value)
+    return None, (), None
+
+
+def _parameters(spec):
+    from ratiogan.catalogue import FIELDS
+
+    return FIELDS[parse(spec).name].defaults
+
+
+def _cross_scale(field, point):
+    """The largest singular value of the cross term: its inverse is a critical eta of a WGAN."""
+    sizes = [
+        np.linalg.norm(matrix[n_gen:, :n_gen], 2)
+        for matrix, n_gen, _ in field.blocks(point)
+        if 0 < n_gen < len(matrix)
+    ]
+    return max(sizes, default=0.0)
+
+
+def _matched(last, before, numbers):
+    """The eigenvalues in the order that continues their paths: nearest to where they head."""
+    from scipy.optimize import linear_sum_assignment
+
+    ahead = 2.0 * last - before
+    _, order = linear_sum_assignment(np.abs(ahead[:, None] - numbers[None, :]))
+    return numbers[order]
+
+
+def _critical(values, rows, at):
+    """Where a complex pair becomes real, or the other way, and where stability is won or lost."""
+    scale = max(float(np.abs(rows).max()), 1e-300)
+
+    def pairs(numbers):
+        return int(np.sum(np.abs(numbers.imag) > 1e-7 * scale))
+
+    def moving(numbers):
+        # What stays 0 along the whole path is a subspace of equilibria.
+        return numbers[np.abs(numbers) > 1e-9 * scale] if numbers.size else numbers
+
+    def growing(numbers):
+        left = moving(numbers)
+        return int(np.sum(left.real > _MARGINAL * scale)) if left.size else 0
+
+    found = []
+    for name, count in (("pairs", pairs), ("growing", growing)):
+        counts = [count(row) for row in rows]
+        for i in np.flatnonzero(np.diff(counts)):
+            low, high = values[i], values[i + 1]
+            for _ in range(60):
+                middle = 0.5 * (low + high)
+                numbers = at(middle)
+                if numbers is None:
+                    break
+                low, high = (middle, high) if count(numbers) == counts[i] else (low, middle)
+            more = counts[i + 1] > counts[i]
+            text = {
+                ("pairs", False): "a pair becomes real",
+                ("pairs", True): "a real pair becomes complex",
+                ("growing", False): "stability is won",
+                ("growing", True): "stability is lost",
+            }[name, more]
+            found.append((float(0.5 * (low + high)), text))
+    return tuple(sorted(found))
+
+
+# --- methods -------------------------------------------------------------------------------------
+
+
+def _assess(method, field, point, alpha, neutral):
+    """One row: the radius at alpha, the limits, and a run near the equilibrium."""
+    stepped_on = method.field(field)
+    blocks = stepped_on.blocks(point)
+    neutral = neutral_directions(stepped_on, point)
+    measured = _measure(method, field, point, alpha)
+    nothing = np.empty(0)
+    if method.is_flow:
+        values, counts = _eigenvalues(blocks)
+        order = np.argsort(np.abs(values), kind="stable")
+        rest = values[order][_aside(counts[order], neutral) :]
+        rate = float(rest.real.max()) if rest.size else 0.0
+        measured = None if measured is None else math.log(measured) / alpha
+        return MethodStability(
+            method.spec, None, math.nan, math.nan, math.nan, measured, rate, nothing, nothing
+        )
+    once = _aside(np.concatenate([np.full(len(m), c) for m, _, c in blocks]), neutral, blocks)
+    radius = float(spectral_radius(method, blocks, alpha, once)[0])
+    largest, best, least, alphas, radii = step_limits(method, blocks, once)
+    return MethodStability(method.spec, radius, largest, best, least, measured, None, alphas, radii)
+
+
+def _aside(counts, neutral, blocks=None):
+    """How many of the distinct eigenvalues are those of the subspace of equilibria."""
+    if blocks is not None:
+        return sum(
+            len(matrix) - np.linalg.matrix_rank(matrix, tol=rank_tolerance(matrix))
+            for matrix, _, _ in blocks
+        )
+    aside, left = 0, neutral
+    for count in counts:
+        if left < count:
+            break
+        left -= count
+        aside += 1
+    return aside
+
+
+def _measure(method, field, point, alpha):
+    """The factor per step of a run that starts near the equilibrium; None if there is none."""
+    start = field.nudged(point, _NUDGE)
+    run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
+    scale = _NUDGE * (1.0 + float(np.linalg.norm(point)))
+    sizes = np.linalg.norm(run.states - point, axis=1)
+    # Up to where it leaves the neighbourhood in which it is linear, or is rounding.
+    near = (sizes < 1e3 * scale) & (sizes > 1e-7 * scale)
+    last = int(np.argmin(near)) if not near.all() else len(near)
+    remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
+    return measured_factor(run.steps[:last], run.states[:last], point, remembers)
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def _assumptions(field, point):
+    """Those of Nagarajan and Kolter's theorem, on the game without its penalty."""
+    game = field.bare if field.bare is not None else field
+    without = " without the penalty" if field.bare is not None else ""
+    if not 0 < game.n_gen < game.size or hasattr(game, "payoff"):
+        return ()
+    bends, pulls, rests, idle = [], [], [], []
+    for matrix, n_gen, _ in game.blocks(point):
+        tol = rank_tolerance(matrix)
+        curved, cross = matrix[n_gen:, n_gen:], matrix[n_gen:, :n_gen]
+        bends.extend(np.linalg.eigvalsh(0.5 * (curved + curved.T)))
+        if n_gen:
+            singular = np.linalg.svd(cross, compute_uv=False) if cross.size else np.zeros(n_gen)
+            pulls.extend(np.append(singular, np.zeros(n_gen - singular.size)))
+        if matrix[:n_gen, :n_gen].size:
+            rests.append(float(np.abs(matrix[:n_gen, :n_gen]).max()))
+        # Idle: where the discriminator's curvature, or the pull on the generator, is 0.
+        idle.append(
+            int(np.sum(np.linalg.eigvalsh(0.5 * (curved + curved.T)) > -tol))
+            + (n_gen - np.linalg.matrix_rank(cross, tol=tol) if n_gen else 0)
+        )
+    tol = 1e-9 * max(1.0, *(abs(x) for x in bends))
+    strict, full = bool(max(bends) < -tol), bool(min(pulls) > tol)
+    neutral = neutral_directions(game, point)
+    blocks = game.blocks(point)
+    idle = sum(count * number for number, (_, _, count) in zip(idle, blocks, strict=True))
+    flat = max(rests, default=0.0)
+    found = (
+        Assumption(
+            "I realisable", "p_g = p_r at the equilibrium, and D = 0 there",
+            bool(game.matched) or None, game.matched or "not known for this field",
+        ),
+        Assumption(
+            "II curvature", f"the discriminator's Hessian{without} is negative definite", strict,
+            f"its largest eigenvalue is {significant(max(bends))}",
+        ),
+        Assumption(
+            "III rank", "the cross term grad_G grad_D V has full column rank", full,
+            f"its smallest singular value is {significant(min(pulls))}",
+        ),
+        Assumption(
+            "subspace", "where II or III fail, they do so along equilibria only",
+            None if strict and full else idle == neutral,
+            f"{idle} flat directions, {neutral} of equilibria",
+        ),
+        Assumption(
+            "linear in G", "grad^2_G V = 0 at the equilibrium, though V is concave in both players",
+            bool(flat <= tol) if game.zero_sum else None,
+            f"its largest entry is {significant(flat)}",
+        ),
+    )  # fmt: skip
+    return (*found, _damping(field, point)) if field.eta else found
+
+
+def _damping(field, point):
+    """The condition under which the regulariser makes J Hurwitz for its eta.
+
+    With P of full column rank J is similar to [[K - 2 eta P P^T, P], [-P^T, 0]], which is Hurwitz
+    where K - 2 eta P P^T < 0 (errata.md, 003; the derivation is in the tests).
+    """
+    worst = -math.inf
+    for matrix, n_gen, _ in (field.bare or field.regularised(eta=-field.eta)).blocks(point):
+        curved, cross = matrix[n_gen:, n_gen:], matrix[n_gen:, :n_gen]
+        if curved.size:
+            damped = 0.5 * (curved + curved.T) - 2.0 * field.eta * cross @ cross.T
+            worst = max(worst, float(np.linalg.eigvalsh(damped).max()))
+    return Assumption(
+        "regulariser", "K - 2 eta P P^T is negative definite (K, P: II and III)", worst < 0.0,
+        f"its largest eigenvalue is {significant(worst)}",
+    )  # fmt: skip
+
+
+def _theorem(field, verdict, assumptions):
+    """The theorem that decides, as a sentence."""
+    names = {item.name: item.holds for item in assumptions}
+    apply = names and field.bare is None and field.zero_sum
+    strict = names.get("II curvature") and names.get("III rank")
+    if verdict == "exponentially stable":
+        if apply and names["I realisable"] and strict:
+            return (
+                "Nagarajan and Kolter 2017: assumptions I to III hold, so simultaneous gradient "
+                "descent is locally exponentially stable, although V is concave for both players."
+            )
+        if names.get("regulariser") and names["III rank"]:
+            return (
+                "The regulariser eta |grad_D V|^2: K - 2 eta P P^T < 0 and P of full column rank "
+                "make J Hurwitz, for every eta > 0 that does (Nagarajan and Kolter 2017; the "
+                "slides' 'when eta not too large' is sufficient, not necessary)."
+            )
+        why = "; the penalty supplies the damping" if field.bare is not None else ""
+        return (
+            "Linearization theorem: all eigenvalues have negative real parts, so it is "
+            f"exponentially stable{why}."
+        )
+    if verdict == "stable modulo equilibria":
+        return (
+            "All eigenvalues but those along the subspace of equilibria have negative real parts: "
+            "exponentially stable modulo that subspace (Nagarajan and Kolter 2017, relaxed "
+            "assumptions)."
+        )
+    if verdict == "unstable":
+        return "Linearization theorem: an eigenvalue with positive real part makes it unstable."
+    if field.conserved is not None:
+        return (
+            "The linearization theorem does not decide; the flow conserves "
+            f"{field.conserved.text}, so its orbits close: stable, not asymptotically."
+        )
+    return "The linearization theorem does not decide: an eigenvalue lies on the imaginary axis."
+
+
+_VERDICTS = {
+    "exponentially stable": "EXPONENTIALLY STABLE",
+    "stable modulo equilibria": "STABLE",
+    "marginal": "MARGINAL",
+    "unstable": "UNSTABLE",
+}
+
+
+def _finding(made):
+    verdict = made["verdict"]
+    values, counts = made["eigenvalues"], made["multiplicities"]
+    parts = [f"{_VERDICTS[verdict]} at {said(made['point'])}"]
+    real = values.real
+    some = "both eigenvalues have" if counts.sum() == 2 else f"all {counts.sum()} eigenvalues have"
+    if verdict == "stable modulo equilibria":
+        many = "a line" if made["neutral"] == 1 else f"a subspace of {made['neutral']} dimensions"
+        parts[0] += f" modulo {many} of equilibria"
+        rest = np.sort(real)[: real.size - _aside(np.sort(counts), made["neutral"])]
+        inner = real[np.abs(values) > 1e-9 * np.abs(values).max()]
+        parts.append(f"all other eigenvalues have real part {_upto(inner if inner.size else rest)}")
+    elif verdict == "unstable":
+        parts.append(f"an eigenvalue has real part {significant(real.max(), 4)}")
+    elif verdict == "exponentially stable":
+        parts.append(f"{some} real part {_upto(real)}")
+    else:
+        turning = np.abs(values.imag).max()
+        parts.append(
+            f"{some} real part 0, the fastest {'pair is' if turning else 'is'} "
+            f"{'+-' + significant(turning, 4) + 'i' if turning else '0'}"
+        )
+    steps = [row for row in made["methods"] if row.radius is not None]
+    if steps:
+        parts.append(_limit_text(steps[0]))
+    return f"{parts[0]}: {'; '.join(parts[1:])}."
+
+
+def _upto(real):
+    """The real parts: one number, or what they are at most."""
+    worst = float(real.max())
+    if np.ptp(real) <= 1e-9 * max(1.0, abs(worst)):
+        return significant(worst, 4)
+    return f"at most {significant(worst, 4)}"
+
+
+def _limit_text(row):
+    if row.largest_alpha == 0.0:
+        if math.isfinite(row.best_radius) and row.best_radius < 1:
+            return f"{row.method} steps converge for some alpha, not for all small ones"
+        return f"{row.method} steps converge for no alpha"
+    if math.isinf(row.largest_alpha):
+        return f"{row.method} steps converge for every alpha"
+    return f"{row.method} steps converge for alpha < {significant(row.largest_alpha, 4)}"
