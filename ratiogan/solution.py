@@ -441,6 +441,11 @@ def load(path):
         meta = json.loads(str(arrays["meta"]))
         version = int(meta["schema_version"])
         schema = str(meta["schema"])
+    if schema == "ratiogan-dynamics":
+        from ratiogan.dynamics import saving  # start-up: only a file of dynamics needs the fields
+
+        with _refusing_damage(file):
+            return saving.from_arrays(arrays, meta)
     if schema != "ratiogan-run":
         raise InputError(
             f"{file} holds no run but {schema.replace('-', ' ')}.",

@@ -37,6 +37,16 @@ COMMANDS = {
         "Theory",
         "the divergences: generator, conjugate, losses; every row verified as it is printed",
     ),
+    "dynamics": (
+        "ratiogan.cli.dynamics:dynamics",
+        "Theory",
+        "simulate a game of few parameters, method beside method",
+    ),
+    "stability": (
+        "ratiogan.cli.dynamics:stability",
+        "Theory",
+        "is its equilibrium stable? eigenvalues, verdict, largest stable step",
+    ),
     "explain": (
         "ratiogan.cli.names:explain",
         "Theory",

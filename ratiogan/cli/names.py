@@ -100,7 +100,10 @@ def _explanation_lines(entry):
 
 def _entry_of(name):
     """The catalogue's entry of a name with parameters."""
-    for table in (catalogue.GAMES, catalogue.PRESETS, catalogue.ALGORITHMS):
+    for table in (
+        *(catalogue.GAMES, catalogue.PRESETS, catalogue.ALGORITHMS),
+        *(catalogue.FIELDS, catalogue.METHODS),
+    ):
         if name in table:
             return table[name]
     return None
@@ -134,6 +137,8 @@ LISTS = {
     "families": ("of generators that training trains, for --family", lambda: catalogue.FAMILIES),
     "discriminators": ("of particles, for --discriminator", lambda: catalogue.DISCRIMINATORS),
     "inner-products": ("of training, for --inner-product", lambda: catalogue.INNER_PRODUCTS),
+    "fields": ("games of few parameters, for dynamics and stability", lambda: catalogue.FIELDS),
+    "methods": ("ways of taking steps, for --method", lambda: catalogue.METHODS),
     "critics": ("critics of wgan, for --critic", lambda: catalogue.CRITICS),
     "statuses": ("how a run can end", lambda: catalogue.STATUSES),
     "styles": ("of figures, for --style", lambda: catalogue.STYLES),
@@ -201,7 +206,7 @@ def list_names(job, kind):
 
 
 def _value(value):
-    return "none" if value == () else format_value(value)
+    return "none" if value in ((), None) else format_value(value)
 
 
 def _listing(job, kind, what, rows):

@@ -254,6 +254,17 @@ class Words(click.ParamType):
         return tuple(word.strip() for word in str(value).split(",") if word.strip())
 
 
+class Numbers(click.ParamType):
+    """Numbers separated by commas."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        return tuple(check_number(flag(param, ctx), part.strip()) for part in value.split(","))
+
+
 class Sweep(click.ParamType):
     """KEY=V1,V2,...: one run per value."""
 
@@ -433,7 +444,7 @@ OPTIONS = {
         "FLOAT|auto",
         type=Alpha(),
         help="The step size. Default: auto, 1/(2 Phi''(1)): near R = 1 the error halves at every"
-        " step; wglgd: from W1 at the start.",
+        " step; wglgd: from W1 at the start; dynamics, stability: the field's, mostly 0.1.",
     ),
     "tol": _option(
         "Algorithm",
@@ -441,7 +452,8 @@ OPTIONS = {
         "FLOAT",
         type=Tolerance(),
         help="Stop when max|R-1| (wglgd, wgan: W1; training: JSD) is below. With 0 it takes"
-        " --max-steps steps. Default: 1e-10; wgan, training: 0. wasserstein: the certified"
+        " --max-steps steps. Default: 1e-10; wgan, training: 0. dynamics: the field's norm."
+        " Default: 1e-12. wasserstein: the certified"
         " relative gap, above 0. Default: 1e-3.",
     ),
     "max-steps": _option(
@@ -611,6 +623,30 @@ OPTIONS = {
         type=Positive(),
         help="Sd of the kernels of --discriminator kde.",
     ),
+    "method": _option(
+        "Algorithm",
+        "--method",
+        "SPEC",
+        type=SpecText(catalogue.METHODS, "method", "ratiogan list methods"),
+        multiple=True,
+        help="A way of taking steps, with its parameters, such as momentum:beta=-0.5 or flow."
+        " Repeat it to see several side by side. Default: simultaneous (matrix games: four;"
+        " stability: flow, simultaneous, alternating, extragradient).",
+    ),
+    "start": _option(
+        "Algorithm",
+        "--start",
+        "X,Y",
+        type=Numbers(),
+        help="Initial state, the generator's coordinates first. Default: the field's.",
+    ),
+    "point": _option(
+        "Algorithm",
+        "--point",
+        "X,Y",
+        type=Numbers(),
+        help="The equilibrium. Default: the field's first.",
+    ),
     "sweep": _option(
         "Algorithm",
         "--sweep",
@@ -704,7 +740,8 @@ OPTIONS = {
         "--out -o",
         "PATH",
         help="Where results go: a folder; for plot, animate, count and merge the file itself."
-        " Default: the next free ratiogan-runs/NAME-001 for run and compare; others write nothing.",
+        " Default: the next free ratiogan-runs/NAME-001 for run, compare and dynamics; others write"
+        " nothing.",
     ),
     "force": _flag("Results", "--force", "Overwrite files of ours that exist."),
     "no-save": _flag("Results", "--no-save", "Write nothing."),

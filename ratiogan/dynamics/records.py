@@ -1,10 +1,14 @@
 """What simulations and stability analyses return: frozen records, which plots and tables read."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ratiogan.dynamics.vector_field import Field
+from ratiogan.text import html_table, jsonable, scientific, significant, table, wrap
+
+HEADINGS = ("method", "status", "steps", "end/start", "factor pred.", "factor meas.", "conserved")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,6 +80,45 @@ class Trajectory:
     moves: np.ndarray | None = None
     seconds: float = 0.0
 
+    def __repr__(self):
+        return f"<Trajectory of {self.field.spec}: {self.finding}>"
+
+    def cells(self):
+        """The row of the printed table."""
+        drift = "" if self.drift is None else f", drift {scientific(self.drift, 1)}"
+        return (
+            self.label, self.status, str(self.n_steps), _number(self.end_over_start, 2),
+            _factor(self.factor_predicted), _factor(self.factor_measured), self.conserved + drift,
+        )  # fmt: skip
+
+    def to_dict(self):
+        """The run as strict JSON holds it."""
+        return jsonable(
+            {
+                "method": self.method,
+                "label": self.label,
+                "alpha_gen": self.alpha_gen,
+                "alpha_disc": self.alpha_disc,
+                "status": self.status,
+                "as_predicted": self.as_predicted,
+                "finding": self.finding,
+                "n_steps": self.n_steps,
+                "end": self.states[-1],
+                "end_over_start": self.end_over_start,
+                "factor": {
+                    "predicted": self.factor_predicted,
+                    "measured": self.factor_measured,
+                },
+                "multipliers": _complex(self.multipliers),
+                "conserved": None if self.conserved == "nothing" else self.conserved,
+                "drift": self.drift,
+            }
+        )
+
+    def plot(self, style="slide"):
+        """The figure of the run, as a Matplotlib ``Figure``."""
+        return Dynamics(trajectories=(self,), finding=self.finding).plot(style)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dynamics:
@@ -92,6 +135,44 @@ class Dynamics:
     trajectories: tuple
     finding: str
     sweep: str | None = None
+
+    @property
+    def field(self):
+        """The field of the first trajectory."""
+        return self.trajectories[0].field
+
+    @property
+    def as_predicted(self):
+        """Whether all of them do what the local analysis predicts."""
+        return all(run.as_predicted for run in self.trajectories)
+
+    def __repr__(self):
+        return f"<Dynamics of {self.field.spec}: {self.finding}>"
+
+    def summary(self):
+        """The finding and the table, as text."""
+        rows = [run.cells() for run in self.trajectories]
+        lines = table(HEADINGS, rows, align="<<>>>><").split("\n")
+        return "\n".join([wrap(self.finding), "", *(f"  {line}" for line in lines)])
+
+    def to_dict(self):
+        """What ``--json`` prints below its envelope."""
+        return {"methods": [run.to_dict() for run in self.trajectories]}
+
+    def plot(self, style="slide"):
+        """The figure, as a Matplotlib ``Figure``."""
+        from ratiogan import plots  # upward: a result must be able to show itself
+
+        return plots.figure(self, style=style)
+
+    def animate(self, path):
+        """Write the animation to a ``.gif`` or ``.html`` file."""
+        from ratiogan import animation  # upward, as in `plot`
+
+        return animation.animate(self, path)
+
+    def _repr_html_(self):
+        return _html(self, HEADINGS, [run.cells() for run in self.trajectories])
 
 
 @dataclass(frozen=True)
@@ -144,6 +225,23 @@ class MethodStability:
     rate: float | None
     alphas: np.ndarray
     radii: np.ndarray
+
+    def cells(self):
+        """The row of the printed table."""
+        if self.rate is not None:
+            measured = "-" if self.measured is None else f"exp({self.measured:.4f} t)"
+            return self.method, "-", "-", "-", "-", measured
+        largest = "none" if self.largest_alpha == 0.0 else _number(self.largest_alpha, 4)
+        measured = "-" if self.measured is None else f"{self.measured:.6f}"
+        return (
+            self.method, f"{self.radius:.6f}", largest, _number(self.best_alpha, 4),
+            _number(self.best_radius, 6), measured,
+        )  # fmt: skip
+
+    def to_dict(self):
+        """The row as strict JSON holds it."""
+        names = ("method", "radius", "largest_alpha", "best_alpha", "best_radius", "measured")
+        return jsonable({**{name: getattr(self, name) for name in names}, "rate": self.rate})
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,3 +313,155 @@ class Stability:
     path: EigenvaluePath | None = None
     seconds: float = 0.0
     notes: tuple = field(default=())
+
+    def __repr__(self):
+        return f"<Stability of {self.field.spec}: {self.finding}>"
+
+    def summary(self):
+        """The finding, the Jacobian beside its eigenvalues, the methods, and why, as text."""
+        parts = [wrap(self.finding), "\n".join(self._matrix_lines()), self._method_table()]
+        if self.path is not None and self.path.critical:
+            told = "; ".join(f"{significant(at, 6)}: {what}" for at, what in self.path.critical)
+            parts.append(wrap(f"as {self.path.key} varies from {self._range()}, at {told}"))
+        if self.assumptions:
+            parts.append("\n".join(self._assumption_lines()))
+        parts.append(wrap(self.theorem))
+        return "\n\n".join(parts)
+
+    def _range(self):
+        values = self.path.values
+        return f"{significant(values[0])} to {significant(values[-1])}"
+
+    def eigenvalue_texts(self):
+        """Every eigenvalue as text, with its multiplicity where that is not 1."""
+        return [
+            _complex_text(value) + (f"   x {count}" if count > 1 else "")
+            for value, count in zip(self.eigenvalues, self.multiplicities, strict=True)
+        ]
+
+    def _matrix_lines(self):
+        names = self.field.coordinates
+        ways = [f"{way} agrees to {scientific(gap, 1)}" for way, gap in self.agreement.items()]
+        rest = [f"equilibrium residual {_number(self.residual, 2)}", *ways]
+        values = self.eigenvalue_texts()
+        if self.jacobian is None:
+            rows = [(f"  {value}",) for value in values]
+            return ["eigenvalues of the Jacobian", *(row[0] for row in rows), "   ".join(rest)]
+        headings = ("Jacobian", *(f"d {name}" for name in names), "   eigenvalues")
+        rows = [
+            (f"  {name}'", *(_number(entry, 6) for entry in row), f"   {value}")
+            for name, row, value in zip(names, self.jacobian, values, strict=True)
+        ]
+        align = "<" + ">" * len(names) + "<"
+        return [*table(headings, rows, align=align).split("\n"), "   ".join(rest)]
+
+    def _method_table(self):
+        headings = (
+            "method", f"radius at {significant(self.alpha)}", "largest stable alpha",
+            "best alpha", "best radius", "measured (500 steps)",
+        )  # fmt: skip
+        rows = [row.cells() for row in self.methods]
+        return "\n".join(f"  {line}" for line in table(headings, rows, align="<>>>>>").split("\n"))
+
+    def _assumption_lines(self):
+        words = {True: "holds", False: "FAILS", None: "-"}
+        rows = [
+            (f"  {item.name}", item.statement, words[item.holds], item.detail)
+            for item in self.assumptions
+        ]
+        lines = table(("assumptions (Nagarajan and Kolter)", "", "", ""), rows, gap=2).split("\n")
+        width = max(len(row[0]) for row in rows)
+        texts = []
+        for name, statement, holds, detail in rows:
+            texts.append(f"{name:{width}}  {holds:5}  {statement}")
+            texts.append(f"{'':{width}}         ({detail})")
+        return [lines[0].rstrip(), *texts]
+
+    def to_dict(self):
+        """What ``--json`` prints below its envelope."""
+        return jsonable(
+            {
+                "equilibrium": {"point": self.point, "residual": self.residual},
+                "jacobian": self.jacobian,
+                "agreement": self.agreement,
+                "eigenvalues": [
+                    {**value, "multiplicity": int(count)}
+                    for value, count in zip(
+                        _complex(self.eigenvalues), self.multiplicities, strict=True
+                    )
+                ],
+                "verdict": self.verdict,
+                "neutral": self.neutral,
+                "theorem": self.theorem,
+                "methods": [row.to_dict() for row in self.methods],
+                "assumptions": [
+                    {
+                        "name": item.name,
+                        "statement": item.statement,
+                        "holds": item.holds,
+                        "detail": item.detail,
+                    }
+                    for item in self.assumptions
+                ],
+                "path": self._path_dict(),
+            }
+        )
+
+    def _path_dict(self):
+        if self.path is None:
+            return None
+        return {
+            "key": self.path.key,
+            "values": self.path.values,
+            "eigenvalues": [_complex(row) for row in self.path.eigenvalues],
+            "critical": [{"value": at, "what": what} for at, what in self.path.critical],
+        }
+
+    def plot(self, style="slide"):
+        """The figure, as a Matplotlib ``Figure``."""
+        from ratiogan import plots  # upward: a result must be able to show itself
+
+        return plots.figure(self, style=style)
+
+    def _repr_html_(self):
+        headings = ("method", "radius", "largest alpha", "best alpha", "best radius", "measured")
+        return _html(self, headings, [row.cells() for row in self.methods])
+
+
+def _html(record, headings, rows):
+    import base64
+    import html
+    import io
+
+    png = io.BytesIO()
+    figure = record.plot()
+    figure.savefig(png, format="png", dpi=960 / figure.get_figwidth())
+    image = base64.b64encode(png.getvalue()).decode()
+    text = html.escape(record.finding)
+    return (
+        f'<div><p><b>{text}</b></p><img alt="{text}" src="data:image/png;base64,{image}">'
+        f"{html_table(headings, rows)}</div>"
+    )
+
+
+def _number(value, digits):
+    if math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "any" if value > 0 else "-inf"
+    return "0" if abs(value) < 1e-300 else significant(value, digits)
+
+
+def _factor(value):
+    return "-" if value is None else f"{value:.7f}"
+
+
+def _complex(values):
+    return [{"re": float(value.real), "im": float(value.imag)} for value in values]
+
+
+def _complex_text(value):
+    real = f"{value.real:.4f}" if abs(value.real) >= 5e-5 else "0"
+    if abs(value.imag) < 5e-13 * max(1.0, abs(value)):
+        return real
+    return f"{real} {'-' if value.imag < 0 else '+'} {abs(value.imag):.4f}i"

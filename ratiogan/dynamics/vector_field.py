@@ -112,6 +112,11 @@ class Field:
         return self.spec.partition(":")[0]
 
     @property
+    def source(self):
+        """What `ratiogan.dynamics.field` makes this field from: spec and further arguments."""
+        return {"spec": self.spec, "more": {}}
+
+    @property
     def size(self):
         """How many coordinates there are."""
         return len(self.coordinates)
