@@ -41,6 +41,7 @@ SECTIONS = {
     "training": ("benchmarks.training:training", "a training turn, one core, 1,024 cells"),
     "scenarios": ("benchmarks.scenarios:scenarios", "scenarios of run training, 20 seeds each"),
     "sweep": ("benchmarks.sweep:sweep", "a map of training runs"),
+    "dynamics": ("benchmarks.dynamics:dynamics", "steps of games of few parameters, one core"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
 }

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from ratiogan.dynamics import march
+from ratiogan.dynamics import lanes, march
 from ratiogan.dynamics.equilibria import nearest_equilibrium, neutral_directions
 from ratiogan.dynamics.fields import field as field_from
 from ratiogan.dynamics.methods import check_method, method_of
@@ -128,12 +128,20 @@ def simulate_batch(
             fix="Call simulate for every start.",
         )
     starts = np.atleast_2d(np.asarray(starts, dtype=float))
-    starts = np.array([field.check_state(start, f"starts[{i}]") for i, start in enumerate(starts)])
+    fits = starts.shape[1:] == (field.size,)
+    inside = fits and (starts >= field.lower) & (starts <= field.upper) & np.isfinite(starts)
+    if not np.all(inside):
+        for i, start in enumerate(starts):  # to say which, and why
+            field.check_state(start, f"starts[{i}]")
     alpha_gen, alpha_disc = _step_sizes(field, alpha, alpha_gen, alpha_disc)
     turns = _turns(method, gen_steps, disc_steps)
     max_steps = check_integer("max_steps", max_steps, 1)
     every = check_integer("every", every, 1)
     keep = np.unique(np.append(np.arange(0, max_steps + 1, every), max_steps))
+    if lanes.covers(method.field(field), method, turns):
+        rates = method.rates(field, alpha_gen, alpha_disc)
+        beta = (method.beta_gen, method.beta_disc)
+        return lanes.run(field, method, starts, rates, beta, max_steps, keep)
     return _march(field, method, starts, alpha_gen, alpha_disc, turns, max_steps, 0.0, keep)[0]
 
 

@@ -58,6 +58,24 @@ def curvature(f, t):
 
 
 @strict
+def dirac_pair(theta, psi, rise, away, penalty, gamma, target):
+    """The Dirac-GAN's velocity, where f'(theta psi) and the generator's slope are known."""
+    push = theta * rise
+    if penalty == SQUARED_SLOPE:
+        push -= gamma * psi
+    elif penalty == SLOPE_TO_TARGET:
+        side = 1.0 if psi.real > 0.0 else -1.0 if psi.real < 0.0 else 0.0
+        push -= gamma * (psi - side * target)
+    return -psi * away, push
+
+
+@strict
+def uniform_pair(a, w, third):
+    """The velocity of the WGAN on the uniform distribution."""
+    return 2.0 * third * w * a, third * (1.0 - a * a)
+
+
+@strict
 def velocity(code, p, z, out):
     """The velocity of a built-in field with parameters `p` at `z`, real or complex."""
     if code == BILINEAR:
@@ -85,17 +103,10 @@ def velocity(code, p, z, out):
             out[0], out[1] = gen, disc
         else:
             rise = slope(f, theta * psi)
-            out[0] = -psi * (rise if saturating else slope(f, -theta * psi))
-            out[1] = theta * rise
-            if penalty == SQUARED_SLOPE:
-                out[1] -= gamma * psi
-            elif penalty == SLOPE_TO_TARGET:
-                side = 1.0 if psi.real > 0.0 else -1.0 if psi.real < 0.0 else 0.0
-                out[1] -= gamma * (psi - side * target)
+            away = rise if saturating else slope(f, -theta * psi)
+            out[0], out[1] = dirac_pair(theta, psi, rise, away, penalty, gamma, target)
     elif code == UNIFORM:
-        a, w, third = z[0], z[1], p[0]
-        out[0] = 2.0 * third * w * a
-        out[1] = third * (1.0 - a * a)
+        out[0], out[1] = uniform_pair(z[0], z[1], p[0])
     elif code == LINEAR_PAIR:
         f, mean, sd = int(p[0]), p[1], p[2]
         a, w = z[0], z[1]
