@@ -44,6 +44,23 @@ COMMAND_LINES = {
         ["run", "wgan", "--critic", "relu", "--clip", "none", "--max-steps", "100", *SMALL],
         0,
     ),
+    "dynamics": (
+        [
+            *("dynamics", "bilinear", "--method", "simultaneous", "--method", "flow"),
+            *("--max-steps", "50", "--no-save"),
+        ],
+        0,
+    ),
+    "dynamics, a sweep": (
+        ["dynamics", "dirac:reg=r1", "--sweep", "gamma=0.1,1", "--max-steps", "50", "--no-save"],
+        0,
+    ),
+    "dynamics off the domain": (
+        ["dynamics", "dirac:reg=clip", "--start", "0,2", "--no-save"],
+        2,
+    ),
+    "stability": (["stability", "dirac:reg=r1", "--method", "implicit", "--no-save"], 0),
+    "stability of many": (["stability", "nonparametric", "--no-save"], 0),
     "run training": (["run", "training", "--max-steps", "100", *SMALL], 0),
     "run training, words": (
         [
