@@ -344,13 +344,13 @@ def _measure(method, field, point, alpha):
     """The factor per step of a run that starts near the equilibrium; None if there is none."""
     start = field.nudged(point, _NUDGE)
     run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
-    scale = _NUDGE * (1.0 + float(np.linalg.norm(point)))
-    sizes = np.linalg.norm(run.states - point, axis=1)
+    away = field.away(run.states, point)
+    sizes = np.linalg.norm(away, axis=1)
     # Up to where it leaves the neighbourhood in which it is linear, or is rounding.
-    near = (sizes < 1e3 * scale) & (sizes > 1e-7 * scale)
+    near = (sizes < 1e3 * sizes[0]) & (sizes > 1e-6 * sizes[0])
     last = int(np.argmin(near)) if not near.all() else len(near)
     remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
-    return measured_factor(run.steps[:last], run.states[:last], point, remembers)
+    return measured_factor(run.steps[:last], away[:last], remembers)
 
 
 # --- words ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from ratiogan.catalogue import METHODS
 from ratiogan.dynamics import lanes, march
 from ratiogan.dynamics.equilibria import nearest_equilibrium, neutral_directions
 from ratiogan.dynamics.fields import field as field_from
@@ -17,12 +18,15 @@ from ratiogan.errors import (
     check_not_negative,
     check_positive,
 )
+from ratiogan.spec import Spec, parse
 from ratiogan.text import significant
 
 MOST_KEPT = 5000  # states of one trajectory; above, they are spread evenly over its steps
 WINDOW = 400  # the last states, all of them: the factor is measured there
 MARGINAL = 1e-9  # a predicted factor this near to 1 is 1
 _FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
+_KINK_RTOL, _KINK_ATOL = 1e-8, 1e-10  # across a jump of the velocity no step is of high order
+_ROUNDING = 1e-11  # states this near to an equilibrium are left out of a fit
 
 
 def simulate(
@@ -191,15 +195,10 @@ def simulate_several(field, methods=(), sweep=None, **options):
 def _swept(field, base, method, key, value, options):
     if key in ("alpha", "alpha_gen", "alpha_disc", "gen_steps", "disc_steps", "max_steps"):
         return simulate(base, method=method, **{**options, key: value})
-    parsed = method_of(method)
-    from ratiogan.catalogue import METHODS
-
+    parsed = parse(method)
     if key in METHODS[parsed.name].defaults:
-        joint = ":" if ":" not in parsed.spec else ","
-        rest = [part for part in parsed.spec.partition(":")[2].split(",") if part]
-        rest = [part for part in rest if not part.startswith(f"{key}=")]
-        body = ",".join([*rest, f"{key}={value}"])
-        return simulate(base, method=f"{parsed.name}:{body}" if joint else body, **options)
+        named = Spec(parsed.name, {**parsed.options, key: value})
+        return simulate(base, method=str(named), **options)
     if not isinstance(field, str):
         raise InputError(
             f"{key} is no parameter of {parsed.name}, and a field that is an object has none.",
@@ -324,10 +323,13 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
     def derivative(_, state):
         return stretch * velocity(state)
 
+    smooth = field.kink is None
+    rtol, atol = (_FLOW_RTOL, _FLOW_ATOL) if smooth else (_KINK_RTOL, _KINK_ATOL)
+    times = alpha_gen * keep
     with np.errstate(all="ignore"):
         found = solve_ivp(
-            derivative, (0.0, alpha_gen * most), start, method="DOP853", rtol=_FLOW_RTOL,
-            atol=_FLOW_ATOL, t_eval=alpha_gen * keep,
+            derivative, (0.0, times[-1]), start, method="DOP853", rtol=rtol, atol=atol,
+            t_eval=times,
         )  # fmt: skip
     states = found.y.T
     steps = keep[: len(states)]
@@ -370,7 +372,10 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
     distance = (
         np.full(len(run.states), np.nan) if point is None else field.distance(run.states, point)
     )
-    measured = measured_factor(run.steps, run.states, point, method.code in _REMEMBERING)
+    measured = None
+    if point is not None:
+        away = field.away(run.states, point)
+        measured = measured_factor(run.steps, away, method.code in _REMEMBERING)
     text, values = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
     status = _status(run, distance, predicted)
@@ -398,19 +403,16 @@ def _over(distance):
     return float(distance[-1] / distance[0])
 
 
-def measured_factor(steps, states, point, remembers=False):
-    """The factor per step of the distance to `point`.
+def measured_factor(steps, away, remembers=False):
+    """The factor per step of the distance, out of the states less the equilibrium.
 
     That of the linear map fitted to the last states, on the few directions in which they move; a
     method that remembers its last state is fitted on pairs of states. Where no linear map fits,
     far from the equilibrium, that of the largest distances of an earlier and a later stretch.
     None where there are too few states, or they do not move.
     """
-    if point is None:
-        return None
-    away = states - point
     sizes = np.linalg.norm(away, axis=1)
-    moving = np.isfinite(sizes) & (sizes > 1e-11 * max(1.0, float(np.linalg.norm(point))))
+    moving = np.isfinite(sizes) & (sizes > _ROUNDING)
     count = int(np.argmin(moving)) if not moving.all() else len(moving)
     if count < 16:
         return None

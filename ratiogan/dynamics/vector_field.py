@@ -181,14 +181,17 @@ class Field:
         """The Euclidean length of a velocity."""
         return float(np.sqrt(np.dot(velocity, velocity)))
 
-    def distance(self, states, point):
-        """From states (K, n) to an equilibrium, or to the subspace of equilibria it belongs to."""
+    def away(self, states, point):
+        """From an equilibrium, or the subspace of equilibria it belongs to, to states (K, n)."""
         away = np.asarray(states, dtype=float) - point
-        if self.cross_matrix is not None:
-            # Of a bilinear field the kernels of A and A^T are at rest.
-            directions = _null_space(self.jacobian(point))
-            away = away - (away @ directions) @ directions.T
-        return np.sqrt(np.sum(np.square(away), axis=-1))
+        if self.kink is not None and self.kink(point) is not None:
+            return away
+        directions = _null_space(self._analytic(point))
+        return away - (away @ directions) @ directions.T
+
+    def distance(self, states, point):
+        """The length of `away`."""
+        return np.sqrt(np.sum(np.square(self.away(states, point)), axis=-1))
 
     def nudged(self, point, size):
         """A state a little off an equilibrium, in no direction in particular."""
