@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from ratiogan.catalogue import FIELDS
 from ratiogan.dynamics.equilibria import (
     check_equilibrium,
     nearest_equilibrium,
@@ -238,8 +239,6 @@ def _path_parameter(spec, field, sweep):
 
 
 def _parameters(spec):
-    from ratiogan.catalogue import FIELDS
-
     return FIELDS[parse(spec).name].defaults
 
 

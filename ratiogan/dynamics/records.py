@@ -235,7 +235,7 @@ class MethodStability:
         measured = "-" if self.measured is None else f"{self.measured:.6f}"
         return (
             self.method, f"{self.radius:.6f}", largest, _number(self.best_alpha, 4),
-            _number(self.best_radius, 6), measured,
+            "-" if math.isnan(self.best_radius) else f"{self.best_radius:.6f}", measured,
         )  # fmt: skip
 
     def to_dict(self):
@@ -348,9 +348,11 @@ class Stability:
             rows = [(f"  {value}",) for value in values]
             return ["eigenvalues of the Jacobian", *(row[0] for row in rows), "   ".join(rest)]
         headings = ("Jacobian", *(f"d {name}" for name in names), "   eigenvalues")
+        rounding = 1e-14 * float(np.abs(self.jacobian).max(initial=0.0))
+        cleaned = np.where(np.abs(self.jacobian) <= rounding, 0.0, self.jacobian)
         rows = [
             (f"  {name}'", *(_number(entry, 6) for entry in row), f"   {value}")
-            for name, row, value in zip(names, self.jacobian, values, strict=True)
+            for name, row, value in zip(names, cleaned, values, strict=True)
         ]
         align = "<" + ">" * len(names) + "<"
         return [*table(headings, rows, align=align).split("\n"), "   ".join(rest)]
