@@ -497,25 +497,28 @@ def _status(run, distance, predicted):
 
 
 _PHRASES = {
-    "converged": "CONVERGED in {steps} steps",
-    "converging": "CONVERGING after {steps} steps",
-    "cycle": "CYCLE: after {steps} steps no nearer",
-    "unstable": "UNSTABLE: it moves away",
-    "diverged": "DIVERGED at step {steps}: the velocity is not finite",
-    "stalled": "STALLED at step {steps}: the implicit equation has no solution that Newton finds",
-    "max-steps": "{steps} steps taken",
+    "converged": "reaches the equilibrium",
+    "converging": "comes nearer",
+    "cycle": "goes round",
+    "unstable": "moves away",
+    "diverged": "ends where the velocity is not finite",
+    "stalled": "stops: its implicit equation has no solution that Newton's method finds",
+    "max-steps": "goes on",
 }
 
 
 def _finding(method, made):
     """One sentence with a number in it."""
-    said = _PHRASES[made["status"]].format(steps=made["n_steps"])
-    parts = [f"{method.spec} {said}"]
+    steps = made["n_steps"]
+    said = f"{made['status'].upper()} after {steps} steps: {method.spec} {_PHRASES[made['status']]}"
     if math.isfinite(made["end_over_start"]):
-        parts.append(f"distance to the equilibrium x {significant(made['end_over_start'])}")
-    if made["factor_predicted"] is not None:
-        parts.append(f"predicted {made['factor_predicted']:.7f} per step")
-    return f"{'; '.join(parts)}."
+        said += f", distance x {significant(made['end_over_start'])}"
+    factors = [
+        f"{word} {made[f'factor_{word}']:.7g}"
+        for word in ("predicted", "measured")
+        if made[f"factor_{word}"] is not None
+    ]
+    return f"{said}; factor per step {', '.join(factors)}." if factors else f"{said}."
 
 
 def _finding_of_all(runs):
