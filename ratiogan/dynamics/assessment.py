@@ -96,7 +96,7 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     neutral = neutral_directions(field, point)
     verdict = _verdict(eigenvalues, multiplicities, neutral)
     assumptions = _assumptions(field, point)
-    rows = tuple(_assess(method, field, point, alpha, neutral) for method in chosen)
+    rows = tuple(_assess(method, field, point, alpha) for method in chosen)
     small = field.size <= WRITTEN_OUT and len(blocks) == 1
     made = {
         "field": field, "point": point, "residual": residual,
@@ -233,7 +233,7 @@ def _path_parameter(spec, field, sweep):
     if field.n_gen and field.n_gen < field.size and not hasattr(field, "payoff"):
         scale = _cross_scale(field, nearest_equilibrium(field, field.start))
         if scale > 0:
-            return "eta", [0.0, 2.0 / scale], lambda value: field.regularised(eta=value)
+            return "eta", [0.0, 2.0 / scale], lambda value: field.regularised(eta=value - field.eta)
     return None, (), None
 
 
@@ -302,7 +302,7 @@ def _critical(values, rows, at):
 # --- methods -------------------------------------------------------------------------------------
 
 
-def _assess(method, field, point, alpha, neutral):
+def _assess(method, field, point, alpha):
     """One row: the radius at alpha, the limits, and a run near the equilibrium."""
     stepped_on = method.field(field)
     blocks = stepped_on.blocks(point)
@@ -345,12 +345,13 @@ def _measure(method, field, point, alpha):
     start = field.nudged(point, _NUDGE)
     run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
     scale = _NUDGE * (1.0 + float(np.linalg.norm(point)))
-    sizes = np.linalg.norm(run.states - point, axis=1)
+    across = field.across(run.states, point)
+    sizes = np.linalg.norm(across - point, axis=1)
     # Up to where it leaves the neighbourhood in which it is linear, or is rounding.
     near = (sizes < 1e3 * scale) & (sizes > 1e-7 * scale)
     last = int(np.argmin(near)) if not near.all() else len(near)
     remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
-    return measured_factor(run.steps[:last], run.states[:last], point, remembers)
+    return measured_factor(run.steps[:last], across[:last], point, remembers)
 
 
 # --- words ---------------------------------------------------------------------------------------
@@ -492,8 +493,9 @@ def _finding(made):
         parts.append(f"{some} real part {_upto(real)}")
     else:
         turning = np.abs(values.imag).max()
+        often = "0" if real.min() > -1e-9 * np.abs(values).max() else "at most 0"
         parts.append(
-            f"{some} real part 0, the fastest {'pair is' if turning else 'is'} "
+            f"{some} real part {often}, the fastest {'pair is' if turning else 'is'} "
             f"{'+-' + significant(turning, 4) + 'i' if turning else '0'}"
         )
     steps = [row for row in made["methods"] if row.radius is not None]

@@ -133,6 +133,12 @@ class Field:
         array (..., n)
         """
         states = np.asarray(states)
+        if states.shape[-1:] != (self.size,):
+            raise InputError(
+                f"states of {self.spec} have {self.size} coordinates, got shape {states.shape}.",
+                argument="states",
+                fix="Let the last axis run over the coordinates.",
+            )
         kind = complex if np.iscomplexobj(states) else float
         flat = np.ascontiguousarray(states, dtype=kind).reshape(-1, self.size)
         out = np.empty_like(flat)
@@ -175,7 +181,9 @@ class Field:
 
     def regularised(self, eta=0.0, consensus=0.0):
         """The same field with more of both regularisers."""
-        return replace(self, eta=self.eta + eta, consensus=self.consensus + consensus)
+        bare = self if self.bare is None else self.bare
+        eta, consensus = self.eta + eta, self.consensus + consensus
+        return replace(self, eta=eta, consensus=consensus, bare=bare, conserved=None)
 
     def norm(self, velocity):
         """The Euclidean length of a velocity."""
@@ -183,12 +191,17 @@ class Field:
 
     def distance(self, states, point):
         """From states (K, n) to an equilibrium, or to the subspace of equilibria it belongs to."""
-        away = np.asarray(states, dtype=float) - point
-        if self.cross_matrix is not None:
-            # Of a bilinear field the kernels of A and A^T are at rest.
-            directions = _null_space(self.jacobian(point))
-            away = away - (away @ directions) @ directions.T
+        away = self.across(states, point) - point
         return np.sqrt(np.sum(np.square(away), axis=-1))
+
+    def across(self, states, point):
+        """The states (K, n), moved along the subspace of equilibria to where `point` is."""
+        states = np.asarray(states, dtype=float)
+        if self.cross_matrix is None:
+            return states
+        # Of a bilinear field the kernels of A and A^T are at rest.
+        directions = _null_space(self.jacobian(point))
+        return states - ((states - point) @ directions) @ directions.T
 
     def nudged(self, point, size):
         """A state a little off an equilibrium, in no direction in particular."""
