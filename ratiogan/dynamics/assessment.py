@@ -97,7 +97,7 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     neutral = neutral_directions(field, point)
     verdict = _verdict(eigenvalues, multiplicities, neutral)
     assumptions = _assumptions(field, point)
-    rows = tuple(_assess(method, field, point, alpha, neutral) for method in chosen)
+    rows = tuple(_assess(method, field, point, alpha) for method in chosen)
     small = field.size <= WRITTEN_OUT and len(blocks) == 1
     made = {
         "field": field, "point": point, "residual": residual,
@@ -234,7 +234,7 @@ def _path_parameter(spec, field, sweep):
     if field.n_gen and field.n_gen < field.size and not hasattr(field, "payoff"):
         scale = _cross_scale(field, nearest_equilibrium(field, field.start))
         if scale > 0:
-            return "eta", [0.0, 2.0 / scale], lambda value: field.regularised(eta=value)
+            return "eta", [0.0, 2.0 / scale], lambda value: field.regularised(eta=value - field.eta)
     return None, (), None
 
 
@@ -301,7 +301,7 @@ def _critical(values, rows, at):
 # --- methods -------------------------------------------------------------------------------------
 
 
-def _assess(method, field, point, alpha, neutral):
+def _assess(method, field, point, alpha):
     """One row: the radius at alpha, the limits, and a run near the equilibrium."""
     stepped_on = method.field(field)
     blocks = stepped_on.blocks(point)
@@ -491,8 +491,9 @@ def _finding(made):
         parts.append(f"{some} real part {_upto(real)}")
     else:
         turning = np.abs(values.imag).max()
+        often = "0" if real.min() > -1e-9 * np.abs(values).max() else "at most 0"
         parts.append(
-            f"{some} real part 0, the fastest {'pair is' if turning else 'is'} "
+            f"{some} real part {often}, the fastest {'pair is' if turning else 'is'} "
             f"{'+-' + significant(turning, 4) + 'i' if turning else '0'}"
         )
     steps = [row for row in made["methods"] if row.radius is not None]

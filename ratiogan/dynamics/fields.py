@@ -89,7 +89,7 @@ def bilinear(matrix=1.0, rows=None):
     ----------
     matrix : array-like
         A, of any shape (m, n), or its entries row by row where `rows` is given (on the command
-        line separated by ``/``). A number n stands for n times the identity of 1 x 1.
+        line separated by ``/``). A number stands for a matrix of one entry.
     rows : int, optional
         Of a flat `matrix`; default the square root of its length.
 
@@ -376,8 +376,9 @@ def _matrix(entries, rows):
         raise InputError(f"matrix must have two axes, got {entries.ndim}.", argument="matrix")
     count = math.isqrt(entries.size) if rows is None else check_integer("rows", rows, 1)
     if entries.size % count or (rows is None and count**2 != entries.size):
+        shape = "square matrix" if rows is None else f"{count} rows of equal length"
         raise InputError(
-            f"matrix has {entries.size} entries, which are no {count} rows of equal length.",
+            f"matrix has {entries.size} entries, which are no {shape}.",
             argument="matrix",
             fix="Write matrix=1/2/3/4 for [[1, 2], [3, 4]], or give rows=.",
         )

@@ -23,7 +23,7 @@ from ratiogan.text import significant
 
 MOST_KEPT = 5000  # states of one trajectory; above, they are spread evenly over its steps
 WINDOW = 400  # the last states, all of them: the factor is measured there
-MARGINAL = 1e-9  # a predicted factor this near to 1 is 1
+MARGINAL = 1e-12  # a predicted factor this near to 1 is 1
 _FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
 _KINK_RTOL, _KINK_ATOL = 1e-8, 1e-10  # across a jump of the velocity no step is of high order
 _ROUNDING = 1e-11  # states this near to an equilibrium are left out of a fit
@@ -379,8 +379,8 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
     text, values = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
     status = _status(run, distance, predicted)
-    expected = predicted is None or predicted >= 1.0 - MARGINAL * 1e-3
-    as_predicted = status in ("converged", "converging") or expected
+    expected = predicted is None or predicted >= 1.0 - MARGINAL
+    as_predicted = status in ("converged", "converging", "max-steps") or expected
     made = {
         "field": field, "method": method.spec, "label": method.spec,
         "alpha_gen": alpha_gen, "alpha_disc": alpha_disc * method.ratio,

@@ -11,6 +11,7 @@ generator's downhill on its loss, the discriminator's uphill on V.
 
 import math
 import types
+from functools import cache
 
 import numba
 import numpy as np
@@ -459,6 +460,7 @@ def march_of(velocity, correct, size):
     return _rebound(march, felt=felt, correct=solve, shift=shift, size_of=size)
 
 
+@cache
 def compiled_march(own):
     """`march_rows` around a field that Numba compiled; compiled once per process.
 

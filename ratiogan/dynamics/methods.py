@@ -122,7 +122,7 @@ class Method:
             first, second = moves if self.gen_first else moves[::-1]
             return second @ first
         if self.code == march.IMPLICIT:
-            return np.linalg.inv(one - step)
+            return _inverse(one - step)
         if self.code == march.EXTRAGRADIENT:
             return one + step + step @ step
         if self.code == march.OPTIMISTIC:
@@ -234,6 +234,14 @@ _CODES = {
     "regularised": march.SIMULTANEOUS,
     "two-time-scale": march.SIMULTANEOUS,
 }
+
+
+def _inverse(matrices):
+    """The inverses of matrices (..., n, n); infinite where there is none."""
+    singular = np.linalg.det(matrices) == 0.0
+    one = np.eye(matrices.shape[-1])
+    found = np.linalg.inv(np.where(singular[..., None, None], one, matrices))
+    return np.where(singular[..., None, None], np.inf, found)
 
 
 def _with_memory(now, before):

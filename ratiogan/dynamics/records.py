@@ -273,7 +273,7 @@ class Stability:
     field : Field
     point : array (n,)
     residual : float
-        |velocity| there.
+        |velocity| there, over 1 + |point|.
     jacobian : array (n, n) or None
         None where it is too large to be written down: `blocks` hold it.
     agreement : dict

@@ -133,6 +133,12 @@ class Field:
         array (..., n)
         """
         states = np.asarray(states)
+        if states.shape[-1:] != (self.size,):
+            raise InputError(
+                f"states of {self.spec} have {self.size} coordinates, got shape {states.shape}.",
+                argument="states",
+                fix="Let the last axis run over the coordinates.",
+            )
         kind = complex if np.iscomplexobj(states) else float
         flat = np.ascontiguousarray(states, dtype=kind).reshape(-1, self.size)
         out = np.empty_like(flat)
@@ -175,7 +181,9 @@ class Field:
 
     def regularised(self, eta=0.0, consensus=0.0):
         """The same field with more of both regularisers."""
-        return replace(self, eta=self.eta + eta, consensus=self.consensus + consensus)
+        bare = self if self.bare is None else self.bare
+        eta, consensus = self.eta + eta, self.consensus + consensus
+        return replace(self, eta=eta, consensus=consensus, bare=bare, conserved=None)
 
     def norm(self, velocity):
         """The Euclidean length of a velocity."""
