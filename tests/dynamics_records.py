@@ -57,7 +57,8 @@ def follow(field, method, alpha=0.2, n_steps=300, matrix=TURN, label=None, **mor
     values = None
     if keeps:
         x, y = states.T
-        values = x**2 + y**2 - alpha * x * y
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = x**2 + y**2 - alpha * x * y
     return record(
         field, method, states, label=label or method, alpha=alpha, distance=distance,
         multipliers=multipliers, factor_predicted=factor, factor_measured=factor,

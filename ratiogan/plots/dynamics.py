@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ratiogan.plots.descent import positive
 from ratiogan.plots.fields import thin
-from ratiogan.plots.labels import LineLabels
+from ratiogan.plots.labels import MOST_INSIDE, LineLabels
 from ratiogan.plots.look import (
     PREDICTED,
     dress,
@@ -34,6 +34,7 @@ MOST_COORDINATES = 8  # of a state beyond which its two players' distances are t
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 NULLCLINES = ((0, (1, 1.4)), (0, (1, 4)))
 MOST_RAYS = 8  # multipliers of one method that are still joined to 1
+_SHORT = 14  # letters of a name that stands beside its factor
 _LEAST = 1e-40
 _ROUND_OFF = 1e-13
 
@@ -43,7 +44,7 @@ def dynamics_figure(figure, result, look):
     first = result.trajectories[0]
     known = any(len(run.multipliers) for run in result.trajectories)
     if is_simplex(first.field):
-        axes = figure.subplot_mosaic([["x", "y"], ["b", "c"] if known else ["c", "c"]])
+        axes = figure.subplot_mosaic([["x", "y"], ["b", "c"] if known else ["c", "c"]], height_ratios=[1.3, 1])
         plot_simplex(result, 0, axes["x"], look, "a", named=False)
         plot_simplex(result, 1, axes["y"], look, "b")
         letters = "cd"
@@ -52,7 +53,7 @@ def dynamics_figure(figure, result, look):
         letters = "ab"
     else:
         rows = [["a", "b"], ["a", "c"]] if known else [["a", "c"]]
-        axes = figure.subplot_mosaic(rows, height_ratios=[1.15, 1] if known else [1])
+        axes = figure.subplot_mosaic(rows, height_ratios=[1.15, 1][: len(rows)], width_ratios=[1.5, 1])
         draw = plot_portrait if first.field.size <= MOST_COORDINATES else plot_players
         draw(result, axes["a"], look, "a")
         letters = "bc"
@@ -100,7 +101,7 @@ def plot_portrait(result, ax=None, style=None, letter="a"):
     dress(ax, look, f"({letter}) from hollow to filled, equilibrium ×", grid=None)
     centre = None if run.equilibrium is None else run.equilibrium[plane]
     view = view_of(paths_of(result), centre, field.lower[plane], field.upper[plane])
-    labels = LineLabels(ax, look, keys=True)
+    labels = LineLabels(ax, look)
     draw_runs(result, paths_of(result), ax, look, view, labels)
     _flow(ax, look, field, run, view, labels, names)
     crosses = [point[plane] for point in field.equilibria]
@@ -111,7 +112,7 @@ def plot_portrait(result, ax=None, style=None, letter="a"):
     sides = np.diff(view, axis=1)[:, 0]
     if sides.max() < 1.2 * sides.min():
         ax.set_aspect("equal")
-        ax.set_anchor("W")
+        ax.set_anchor("NW")
     said = names[0]
     if field.size > 2:
         where = "start" if run.equilibrium is None else "equilibrium"
@@ -143,7 +144,6 @@ def _flow(ax, look, field, run, view, labels, names):
         cmap=LinearSegmentedColormap.from_list("speed", [pale, dark]), linewidth=0.3 * look.line,
         arrowsize=0.35 * look.line, zorder=1.5,
     )  # fmt: skip
-    ends = view[:, 1]
     for part, name, dots in zip(np.moveaxis(velocity, -1, 0), names, NULLCLINES, strict=True):
         if np.nanmin(part) < 0 < np.nanmax(part):
             drawn = ax.contour(
@@ -151,7 +151,15 @@ def _flow(ax, look, field, run, view, labels, names):
                 linewidths=0.75 * look.line,
             )  # fmt: skip
             drawn.set_gid("nullcline")
-            labels.add(*ends[:, None], f"{name}' = 0", look.muted, dots)
+            labels.add(*_name_place(drawn.get_paths(), view), f"{name}' = 0", look.muted, dots)
+
+
+def _name_place(paths, view):
+    """Where a nullcline is named: where it meets the right edge, else at its top."""
+    points = np.concatenate([path.vertices for path in paths])
+    right = points[np.argmax(points[:, 0])]
+    at_edge = right[0] >= view[0, 1] - 0.02 * (view[0, 1] - view[0, 0])
+    return (right if at_edge else points[np.argmax(points[:, 1])])[:, None]
 
 
 def plot_players(result, ax=None, style=None, letter="a"):
@@ -170,10 +178,11 @@ def plot_players(result, ax=None, style=None, letter="a"):
     dress(ax, look, f"({letter}) both players' distances, hollow to filled", "generator")
     paths = players_of(result)
     view, logarithmic = players_view(paths)
-    labels = LineLabels(ax, look, keys=True)
-    # On log axes the far points need no moving in: their logarithms are near.
-    reach = np.array([[_LEAST, 1 / _LEAST]] * 2) if logarithmic else view
-    draw_runs(result, paths, ax, look, reach, labels)
+    labels = LineLabels(ax, look)
+    if logarithmic:
+        paths = [np.where(path > 0, np.clip(path, _LEAST, 1 / _LEAST), np.nan) for path in paths]
+    # On log axes far points need no moving in: their logarithms are near.
+    draw_runs(result, paths, ax, look, None if logarithmic else view, labels)
     if logarithmic:
         log_axis(ax, *view[0], "x")
         log_axis(ax, *view[1], "y")
@@ -275,7 +284,8 @@ def plot_multipliers(result, ax=None, style=None, letter="b"):
             label=name,
         )  # fmt: skip
         top = max(shown, key=lambda value: (round(abs(value), 9), value.imag))
-        labels.add([top.real], [abs(top.imag)], f" {name}", colour, dash)
+        if len(known) <= MOST_INSIDE:  # else (a) has them all
+            labels.add([top.real], [abs(top.imag)], f" {name}", colour, dash)
     complex_axes(ax, look, low, high)
     if missing:
         ax.set_xlabel(
@@ -290,7 +300,7 @@ _MOST_SHOWN = 20.0  # multipliers further from 1 are named, not drawn: the circl
 def _multiplier_view(points):
     away = np.abs(points - 1)
     reach = away[away <= _MOST_SHOWN].max(initial=0.0)
-    if reach < 0.12:  # a piece of the circle around 1
+    if reach < 0.3:  # a piece of the circle around 1
         reach = max(reach, 1e-6)
         return np.array([1 - 2.0 * reach, -1.3 * reach]), np.array([1 + 2.0 * reach, 1.3 * reach])
     shown = points[away <= _MOST_SHOWN]
@@ -305,7 +315,9 @@ def complex_axes(ax, look, low, high, equal=True):
     """Limits and names of a complex plane; `equal`: circles are round, and the panel is filled."""
     ax.axhline(0, color=look.muted, linewidth=look.line / 4, zorder=1)
     ax.axvline(0, color=look.muted, linewidth=look.line / 4, zorder=1)
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    # Left to autoscale as far as Matplotlib knows: otherwise it warns of widening a panel.
+    ax.set_xlim(low[0], high[0], auto=True)
+    ax.set_ylim(low[1], high[1], auto=True)
     if equal:
         ax.set_aspect("equal", adjustable="datalim")
     for axis in (ax.xaxis, ax.yaxis):
@@ -385,7 +397,7 @@ def conserved_words(result):
 def factor_words(run):
     """The predicted factor, or the measured one, as the label has it."""
     factor = run.factor_predicted if run.factor_predicted is not None else run.factor_measured
-    return "" if factor is None or not np.isfinite(factor) else f"× {factor:.4g}"
+    return "" if factor is None or not np.isfinite(factor) else f"× {factor:.{4 if 0.1 < factor < 100 else 2}{'f' if 0.1 < factor < 100 else 'e'}}"
 
 
 def plot_distance(result, ax=None, style=None, letter="c"):
@@ -403,7 +415,8 @@ def plot_distance(result, ax=None, style=None, letter="c"):
     ax, look = new_axes(ax, style)
     heading, series = course_of(result)
     is_distance = heading.startswith("distance")
-    by = "; dashed: predicted" if is_distance else ""
+    predicted = [predicted_line(run) if is_distance else None for run in result.trajectories]
+    by = "; dashed: predicted" if any(line is not None for line in predicted) else ""
     dress(ax, look, f"({letter}) {heading}{by}")
     last = max(max(int(run.steps[-1]) for run in result.trajectories), 1)
     whole_steps(ax, look, last)
@@ -414,19 +427,19 @@ def plot_distance(result, ax=None, style=None, letter="c"):
     log_axis(ax, *course_limits(series))
     labels = LineLabels(ax, look)
     looks = run_colours(len(series))
-    for run, values, name, (colour, dash) in zip(
-        result.trajectories, series, names_of(result), looks, strict=True
+    # Long names, and all on a narrow page, stand in (a) alone.
+    roomy = look.width > 10 and max(map(len, names_of(result))) <= _SHORT
+    for run, values, line, name, (colour, dash) in zip(
+        result.trajectories, series, predicted, names_of(result), looks, strict=True
     ):
         x, y = thin(run.steps, values)
         ax.plot(x, y, color=colour, linestyle=dash, linewidth=0.8 * look.line, label=name)
-        words = f"{name} {factor_words(run) if is_distance else ''}".strip()
-        if look.width < 10:  # a narrow page has the names in (a) alone
-            words = factor_words(run) or name
+        factor = factor_words(run) if is_distance else ""
+        words = factor if factor and not roomy else f"{name} {factor}".strip()
         labels.add(x, np.minimum(y, 1 / _LEAST), math_text(words), colour, dash)
-        predicted = predicted_line(run) if is_distance else None
-        if predicted is not None:
+        if line is not None:
             ax.plot(
-                *predicted, color=look.ink, linestyle=PREDICTED, linewidth=0.5 * look.line,
+                *line, color=look.ink, linestyle=PREDICTED, linewidth=0.5 * look.line,
                 zorder=3, gid="predicted",
             )  # fmt: skip
     return ax

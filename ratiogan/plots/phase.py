@@ -50,7 +50,8 @@ def view_of(paths, centre=None, lower=(-np.inf, -np.inf), upper=(np.inf, np.inf)
     middle = np.mean([path[0] for path in paths], axis=0) if centre is None else np.array(centre)
     shown = [middle[None]]
     for path in paths:
-        away = np.hypot(*(np.clip(path, -1e150, 1e150) - middle).T)
+        with np.errstate(over="ignore"):
+            away = np.hypot(*(path - middle).T)
         half = (len(away) + 1) // 2
         first = away[0] if centre is not None else np.median(away)
         stays = away[half:].max(initial=0.0) <= 1.5 * away[:half].max()
@@ -84,22 +85,28 @@ def within_reach(path, view, reach=FAR):
 
 def inside(path, view):
     """Which points of a path are in the view."""
+    if view is None:
+        return np.ones(len(path), dtype=bool)
     return ((path >= view[:, 0]) & (path <= view[:, 1])).all(axis=1)
 
 
 def draw_runs(result, paths, ax, look, view, labels):
-    """Every run as a line with its start hollow and its end filled, and its name."""
+    """Every run as a line with its start hollow and its end filled, named where it is last seen.
+
+    `view` None: all of it is in sight.
+    """
     names, looks = names_of(result), run_colours(len(paths))
     for path, name, (colour, dash) in zip(paths, names, looks, strict=True):
         good = np.isfinite(path).all(axis=1)
         if not good.any():
             continue
-        seen = within_reach(path[good], view)
+        seen = path[good] if view is None else within_reach(path[good], view)
         ax.plot(
             *seen.T, color=colour, linestyle=dash, linewidth=0.6 * look.line, label=name, zorder=3,
             gid="run",
         )  # fmt: skip
-        labels.add(*seen[:1].T, name, colour, dash)
+        shown = np.flatnonzero(inside(path[good], view))
+        labels.add(*seen[shown[-1:] if shown.size else slice(1)].T, f" {name}", colour, dash)
     # Marks over all lines: the start is common as a rule, and the ends may be one point.
     for path, (colour, _) in zip(paths, looks, strict=True):
         good = path[np.isfinite(path).all(axis=1)]

@@ -59,20 +59,20 @@ def plot_simplex(result, player=0, ax=None, style=None, letter="a", named=True):
     field = result.trajectories[0].field
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
-    ax.set(xticks=[], yticks=[], xlim=(-0.2, 1.2), ylim=(-0.16, 1.03), aspect="equal")
+    ax.set(xticks=[], yticks=[], xlim=(-0.12, 1.12), ylim=(-0.16, 0.96), aspect="equal")
     # Without a place of its own, a set of equal weights: where the three medians meet.
     for at in range(3):
         opposite = (CORNERS.sum(axis=0) - CORNERS[at]) / 2
         ax.plot(*np.transpose([CORNERS[at], opposite]), color=look.grid, linewidth=look.line / 4)
     ax.plot(*CORNERS[[0, 1, 2, 0]].T, color=look.muted, linewidth=look.line / 3, gid="triangle")
-    for (x, y), name, down in zip(CORNERS, actions_of(field, player), (1, 1, -1), strict=True):
+    sides = (("right", -0.4, "top"), ("left", 0.4, "top"), ("center", 0, "bottom"))
+    for place, name, (ha, shift, va) in zip(CORNERS, actions_of(field, player), sides, strict=True):
         ax.annotate(
-            name, (x, y), xytext=(0, -0.45 * down * look.text), textcoords="offset points",
-            ha="center", va="top" if down > 0 else "bottom", fontsize=look.text, color=look.ink,
-            gid="action",
+            name, place, xytext=(shift * look.text, 0.4 * look.text), textcoords="offset points",
+            ha=ha, va=va, fontsize=look.text, color=look.ink, gid="action",
         )  # fmt: skip
     paths = [strategies(run.states, player) for run in result.trajectories]
-    view = np.column_stack([[-0.2, -0.16], [1.2, 1.03]])
+    view = np.column_stack([[-0.12, -0.16], [1.12, 0.96]])
     labels = LineLabels(ax, look, keys=True)
     draw_runs(result, paths, ax, look, view, labels)
     if not named:

@@ -63,10 +63,10 @@ def _limits(values):
 
 def _half_plane(ax, look, low, high, equal):
     """Axes of a complex plane with Re < 0 shaded; right of 0 there is a little room too."""
-    complex_axes(ax, look, low, high, equal)
-    ax.axvspan(-1e9, 0, color=mix(STABLE, look.ground, 0.84), zorder=0.2, gid="stable")
+    far = -1e3 * max(1e-3, *np.abs([low, high]).ravel())
+    ax.axvspan(far, 0, color=mix(STABLE, look.ground, 0.84), zorder=0.2, gid="stable")
     ax.axvline(0, color=look.ink, linestyle=PREDICTED, linewidth=0.5 * look.line, zorder=1.2)
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    complex_axes(ax, look, low, high, equal)
 
 
 def plot_eigenvalues(result, ax=None, style=None, letter="a"):
@@ -87,7 +87,6 @@ def plot_eigenvalues(result, ax=None, style=None, letter="a"):
     ax, look = new_axes(ax, style)
     dress(ax, look, f"({letter}) eigenvalues of J; shaded: stable")
     values = np.asarray(result.eigenvalues, dtype=complex)
-    _half_plane(ax, look, *_limits(values))
     colour = look.colour("gen")
     ax.plot(
         values.real, values.imag, "o", color=colour, zorder=3, gid="eigenvalues",
@@ -105,6 +104,7 @@ def plot_eigenvalues(result, ax=None, style=None, letter="a"):
             words = times if repeated.sum() <= 2 * MOST_NAMED else ""
         if words:
             labels.add([value.real], [value.imag], f" {words}", colour, "-")
+    _half_plane(ax, look, *_limits(values))
     return ax
 
 
@@ -141,7 +141,6 @@ def plot_paths(result, ax=None, style=None, letter="b"):
     span = f"{number_words(values[0])} to {number_words(values[-1])}"
     dress(ax, look, f"({letter}) {key} from {span}, hollow to filled")
     eigenvalues = np.asarray(path.eigenvalues, dtype=complex)
-    _half_plane(ax, look, *_limits(eigenvalues.ravel()))
     colour = look.colour("gen")
     shades = [look.fade(colour, share) for share in np.linspace(0, 1, max(2, len(values) - 1))]
     for column in eigenvalues.T:
@@ -172,6 +171,7 @@ def plot_paths(result, ax=None, style=None, letter="b"):
         )  # fmt: skip
         text = f"{MARKS[at]} {key} = {number_words(value)}: {words}"
         said += wrap(text, look.text, wide, renderer)[:2]
+    _half_plane(ax, look, *_limits(eigenvalues.ravel()))
     ax.set_xlabel(
         "\n".join(said), fontsize=look.text, color=look.ink, linespacing=1.3, parse_math=False
     )
