@@ -44,7 +44,9 @@ def dynamics_figure(figure, result, look):
     first = result.trajectories[0]
     known = any(len(run.multipliers) for run in result.trajectories)
     if is_simplex(first.field):
-        axes = figure.subplot_mosaic([["x", "y"], ["b", "c"] if known else ["c", "c"]], height_ratios=[1.3, 1])
+        axes = figure.subplot_mosaic(
+            [["x", "y"], ["b", "c"] if known else ["c", "c"]], height_ratios=[1.3, 1]
+        )
         plot_simplex(result, 0, axes["x"], look, "a", named=False)
         plot_simplex(result, 1, axes["y"], look, "b")
         letters = "cd"
@@ -53,7 +55,9 @@ def dynamics_figure(figure, result, look):
         letters = "ab"
     else:
         rows = [["a", "b"], ["a", "c"]] if known else [["a", "c"]]
-        axes = figure.subplot_mosaic(rows, height_ratios=[1.15, 1][: len(rows)], width_ratios=[1.5, 1])
+        axes = figure.subplot_mosaic(
+            rows, height_ratios=[1.15, 1][: len(rows)], width_ratios=[1.5, 1]
+        )
         draw = plot_portrait if first.field.size <= MOST_COORDINATES else plot_players
         draw(result, axes["a"], look, "a")
         letters = "bc"
@@ -98,7 +102,8 @@ def plot_portrait(result, ax=None, style=None, letter="a"):
     run = result.trajectories[0]
     field, plane = run.field, list(plane_of(run.field))
     names = [greek(field.coordinates[at]) for at in plane]
-    dress(ax, look, f"({letter}) from hollow to filled, equilibrium ×", grid=None)
+    known = "" if run.equilibrium is None else ", equilibrium ×"
+    dress(ax, look, f"({letter}) from hollow to filled{known}", grid=None)
     centre = None if run.equilibrium is None else run.equilibrium[plane]
     view = view_of(paths_of(result), centre, field.lower[plane], field.upper[plane])
     labels = LineLabels(ax, look)
@@ -395,9 +400,15 @@ def conserved_words(result):
 
 
 def factor_words(run):
-    """The predicted factor, or the measured one, as the label has it."""
+    """The predicted factor, or else the measured one, with digits that tell it from 1."""
     factor = run.factor_predicted if run.factor_predicted is not None else run.factor_measured
-    return "" if factor is None or not np.isfinite(factor) else f"× {factor:.{4 if 0.1 < factor < 100 else 2}{'f' if 0.1 < factor < 100 else 'e'}}"
+    if factor is None or not np.isfinite(factor):
+        return ""
+    if not 0.1 < factor < 100:
+        return f"× {factor:.3g}".replace("-", "\u2212")
+    beyond = abs(factor - 1)
+    digits = 1 - int(np.floor(np.log10(beyond))) if beyond > 1e-10 else 4
+    return f"× {factor:.{max(4, digits)}f}"
 
 
 def plot_distance(result, ax=None, style=None, letter="c"):
@@ -418,8 +429,12 @@ def plot_distance(result, ax=None, style=None, letter="c"):
     predicted = [predicted_line(run) if is_distance else None for run in result.trajectories]
     by = "; dashed: predicted" if any(line is not None for line in predicted) else ""
     dress(ax, look, f"({letter}) {heading}{by}")
-    last = max(max(int(run.steps[-1]) for run in result.trajectories), 1)
-    whole_steps(ax, look, last)
+    # Up to the last step of which there is something to see.
+    seen = [
+        run.steps[np.isfinite(row) & (row < 1 / _LEAST)]
+        for run, row in zip(result.trajectories, series, strict=True)
+    ]
+    whole_steps(ax, look, max(int(steps.max(initial=1)) for steps in seen))
     ax.set_xlabel(
         "\n".join(["step", *conserved_words(result)]), fontsize=look.text, color=look.ink,
         linespacing=1.3, parse_math=False,
@@ -436,7 +451,7 @@ def plot_distance(result, ax=None, style=None, letter="c"):
         ax.plot(x, y, color=colour, linestyle=dash, linewidth=0.8 * look.line, label=name)
         factor = factor_words(run) if is_distance else ""
         words = factor if factor and not roomy else f"{name} {factor}".strip()
-        labels.add(x, np.minimum(y, 1 / _LEAST), math_text(words), colour, dash)
+        labels.add(x, np.where(y < 1 / _LEAST, y, np.nan), math_text(words), colour, dash)
         if line is not None:
             ax.plot(
                 *line, color=look.ink, linestyle=PREDICTED, linewidth=0.5 * look.line,

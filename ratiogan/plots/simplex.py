@@ -59,7 +59,7 @@ def plot_simplex(result, player=0, ax=None, style=None, letter="a", named=True):
     field = result.trajectories[0].field
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
-    ax.set(xticks=[], yticks=[], xlim=(-0.12, 1.12), ylim=(-0.16, 0.96), aspect="equal")
+    ax.set(xticks=[], yticks=[], xlim=(-0.12, 1.12), ylim=(-0.16, 1.04), aspect="equal")
     # Without a place of its own, a set of equal weights: where the three medians meet.
     for at in range(3):
         opposite = (CORNERS.sum(axis=0) - CORNERS[at]) / 2
@@ -72,7 +72,7 @@ def plot_simplex(result, player=0, ax=None, style=None, letter="a", named=True):
             ha=ha, va=va, fontsize=look.text, color=look.ink, gid="action",
         )  # fmt: skip
     paths = [strategies(run.states, player) for run in result.trajectories]
-    view = np.column_stack([[-0.12, -0.16], [1.12, 0.96]])
+    view = np.column_stack([[-0.12, -0.16], [1.12, 1.04]])
     labels = LineLabels(ax, look, keys=True)
     draw_runs(result, paths, ax, look, view, labels)
     if not named:

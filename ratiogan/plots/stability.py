@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator
 
 from ratiogan.plots.dynamics import MARKERS, complex_axes
@@ -30,12 +31,14 @@ def stability_figure(figure, result, look):
     """The panels of a `Stability`: eigenvalues and their paths (or J) above, radii below."""
     table = result.jacobian is not None and len(result.jacobian) <= MOST_NUMBERS
     second = plot_paths if result.path is not None else plot_jacobian if table else None
-    rows = [["a", "b" if second else "a"], ["c", "c"]]
-    axes = figure.subplot_mosaic(rows, height_ratios=[1.25, 1])
-    plot_eigenvalues(result, axes["a"], look, "a")
+    # Grids within the grid: what stands beside one row takes no room of the other.
+    above, below = figure.add_gridspec(2, 1, height_ratios=[1.25, 1])
+    places = above.subgridspec(1, 2 if second else 1)
+    plot_eigenvalues(result, figure.add_subplot(places[0]), look, "a")
     if second:
-        second(result, axes["b"], look, "b")
-    plot_radii(result, axes["c"], look, "c" if second else "b")
+        second(result, figure.add_subplot(places[1]), look, "b")
+    ax = figure.add_subplot(below.subgridspec(1, 1)[0])
+    plot_radii(result, ax, look, "c" if second else "b")
 
 
 def number_words(value):
@@ -236,7 +239,7 @@ def plot_radii(result, ax=None, style=None, letter="c"):
     matplotlib.axes.Axes
     """
     ax, look = new_axes(ax, style)
-    dress(ax, look, f"({letter}) spectral radius of one step; dot: best, bar: stability limit", "α")
+    dress(ax, look, f"({letter}) spectral radius of one step; dot: least, bar: limit", "α")
     shown = [one for one in result.methods if len(one.alphas)]
     alphas = np.concatenate([one.alphas for one in shown] or [np.array([0.1, 1.0])])
     radii = np.concatenate([one.radii for one in shown] or [np.array([0.5, 1.0])])
@@ -249,14 +252,14 @@ def plot_radii(result, ax=None, style=None, letter="c"):
         1, color=look.ink, linestyle=PREDICTED, linewidth=0.6 * look.line, zorder=2.2, gid="one"
     )
     ax.axvline(result.alpha, color=look.muted, linewidth=0.6 * look.line, zorder=1.5, gid="alpha")
-    ax.text(
-        result.alpha, 1.0, f"α = {significant(result.alpha, 3)}", ha="right", va="bottom",
-        transform=ax.get_xaxis_transform(), fontsize=look.text, color=look.ink,
+    ax.annotate(
+        f"α = {significant(result.alpha, 3)}", (result.alpha, 0.03), va="bottom", ha="right",
+        xycoords=ax.get_xaxis_transform(), xytext=(-0.3 * look.text, 0), fontsize=look.text,
+        textcoords="offset points", color=look.ink,
+        path_effects=[withStroke(linewidth=look.text / 6, foreground=look.ground)],
     )  # fmt: skip
     labels = LineLabels(ax, look, keys=True)
-    for at, (one, (colour, dash)) in enumerate(
-        zip(shown, run_colours(len(shown)), strict=True)
-    ):
+    for at, (one, (colour, dash)) in enumerate(zip(shown, run_colours(len(shown)), strict=True)):
         ax.plot(
             one.alphas, one.radii, color=colour, linestyle=dash, linewidth=0.8 * look.line,
             label=one.method, zorder=2.5,
@@ -270,7 +273,7 @@ def plot_radii(result, ax=None, style=None, letter="c"):
         if np.isfinite(one.best_alpha):
             ax.plot(
                 [one.best_alpha], [one.best_radius], MARKERS[at % len(MARKERS)], color=colour,
-                markeredgecolor=look.ground, markersize=3 * look.line, zorder=3.5, gid="best",
+                markeredgecolor=look.ground, markersize=3 * look.line, zorder=3.5, gid="best", clip_on=False,
                 markeredgewidth=0.2 * look.line,
             )  # fmt: skip
     return ax
