@@ -205,8 +205,8 @@ def stability(damping=0.5, path=True, pairs=1, **more):
     traced = np.array([
         -s / 2 + np.sqrt(complex(s**2 / 4 - 0.25)) * np.array([1, -1]) for s in strengths
     ])  # fmt: skip
-    methods = [method_stability(matrix, name) for name in ("simultaneous", "alternating",
-                                                           "extragradient", "implicit")]  # fmt: skip
+    names = ("simultaneous", "alternating", "extragradient", "implicit")
+    methods = [method_stability(matrix, name) for name in names]
     flow = MethodStability("flow", None, np.nan, np.nan, np.nan, None, -0.25, np.zeros(0),
                            np.zeros(0))  # fmt: skip
     given = {

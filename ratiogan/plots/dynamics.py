@@ -16,16 +16,16 @@ from ratiogan.plots.look import (
     math_text,
     mix,
     new_axes,
+    shorten,
     whole_steps,
+    wrap,
 )
 from ratiogan.plots.phase import (
     draw_crosses,
     draw_runs,
     greek,
-    inside,
     names_of,
     view_of,
-    within_reach,
 )
 from ratiogan.plots.several import run_colours
 from ratiogan.plots.simplex import is_simplex, plot_simplex
@@ -36,6 +36,7 @@ NULLCLINES = ((0, (1, 1.4)), (0, (1, 4)))
 MOST_RAYS = 8  # multipliers of one method that are still joined to 1
 _SHORT = 14  # letters of a name that stands beside its factor
 _LEAST = 1e-40
+_LARGEST = 650.0  # its logarithm
 _ROUND_OFF = 1e-13
 
 
@@ -247,7 +248,8 @@ def plot_multipliers(result, ax=None, style=None, letter="b"):
     matplotlib.axes.Axes
     """
     ax, look = new_axes(ax, style)
-    dress(ax, look, f"({letter}) eigenvalues of one step; shaded: it converges")
+    more = "; shaded: it converges" if look.width > 10 else ""
+    dress(ax, look, f"({letter}) eigenvalues of one step{more}")
     known = [run.multipliers for run in result.trajectories if len(run.multipliers)]
     if not known:
         ax.text(
@@ -386,7 +388,9 @@ def predicted_line(run):
     rate = np.log(factor)
     offset = np.mean(np.log(distance[near]) - rate * run.steps[near])
     ends = np.array([run.steps[0], run.steps[-1]], dtype=float)
-    return ends, np.exp(np.clip(offset + rate * ends, -700, 700))
+    if abs(offset + rate * ends[1]) > _LARGEST:  # up to where it can still be written down
+        ends[1] = (np.copysign(_LARGEST, rate) - offset) / rate
+    return ends, np.exp(offset + rate * ends)
 
 
 def conserved_words(result):
@@ -428,15 +432,19 @@ def plot_distance(result, ax=None, style=None, letter="c"):
     is_distance = heading.startswith("distance")
     predicted = [predicted_line(run) if is_distance else None for run in result.trajectories]
     by = "; dashed: predicted" if any(line is not None for line in predicted) else ""
-    dress(ax, look, f"({letter}) {heading}{by}")
+    short = heading if look.width > 10 or not by else "distance"
+    dress(ax, look, f"({letter}) {short}{by}")
     # Up to the last step of which there is something to see.
     seen = [
         run.steps[np.isfinite(row) & (row < 1 / _LEAST)]
         for run, row in zip(result.trajectories, series, strict=True)
     ]
     whole_steps(ax, look, max(int(steps.max(initial=1)) for steps in seen))
+    renderer, wide = ax.figure._get_renderer(), 0.36 * ax.figure.bbox.width
+    said = [row for text in conserved_words(result)
+            for row in shorten(wrap(text, look.text, wide, renderer), 2)]  # fmt: skip
     ax.set_xlabel(
-        "\n".join(["step", *conserved_words(result)]), fontsize=look.text, color=look.ink,
+        "\n".join(["step", *said]), fontsize=look.text, color=look.ink,
         linespacing=1.3, parse_math=False,
     )  # fmt: skip
     log_axis(ax, *course_limits(series))
@@ -448,13 +456,13 @@ def plot_distance(result, ax=None, style=None, letter="c"):
         result.trajectories, series, predicted, names_of(result), looks, strict=True
     ):
         x, y = thin(run.steps, values)
-        ax.plot(x, y, color=colour, linestyle=dash, linewidth=0.8 * look.line, label=name)
+        ax.plot(x, y, color=colour, linestyle=dash, linewidth=look.line, label=name)
         factor = factor_words(run) if is_distance else ""
         words = factor if factor and not roomy else f"{name} {factor}".strip()
         labels.add(x, np.where(y < 1 / _LEAST, y, np.nan), math_text(words), colour, dash)
         if line is not None:
             ax.plot(
-                *line, color=look.ink, linestyle=PREDICTED, linewidth=0.5 * look.line,
+                *line, color=look.ink, linestyle=PREDICTED, linewidth=0.4 * look.line,
                 zorder=3, gid="predicted",
             )  # fmt: skip
     return ax

@@ -102,7 +102,7 @@ def draw_runs(result, paths, ax, look, view, labels):
             continue
         seen = path[good] if view is None else within_reach(path[good], view)
         ax.plot(
-            *seen.T, color=colour, linestyle=dash, linewidth=0.6 * look.line, label=name, zorder=3,
+            *seen.T, color=colour, linestyle=dash, linewidth=0.8 * look.line, label=name, zorder=3,
             gid="run",
         )  # fmt: skip
         shown = np.flatnonzero(inside(path[good], view))

@@ -1,5 +1,7 @@
 """Mixed strategies over three actions: paths in a triangle whose corners are the actions."""
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
@@ -88,7 +90,7 @@ def plot_simplex(result, player=0, ax=None, style=None, letter="a", named=True):
 
 def _jumps(ax, look, actions, colour):
     """Arrows beside the triangle for the jumps from one pure action to another."""
-    pairs = [(int(a), int(b)) for a, b in zip(actions[:-1], actions[1:], strict=True) if a != b]
+    pairs = [(int(a), int(b)) for a, b in pairwise(actions) if a != b]
     for a, b in sorted(set(pairs)):
         share = pairs.count((a, b)) / len(pairs)
         start, end = CORNERS[a], CORNERS[b]

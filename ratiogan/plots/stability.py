@@ -1,4 +1,4 @@
-"""The figure of local stability: eigenvalues of J, their paths, the spectral radius by step size."""
+"""The figure of local stability: eigenvalues of J, their paths, spectral radius by step size."""
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -273,8 +273,8 @@ def plot_radii(result, ax=None, style=None, letter="c"):
         if np.isfinite(one.best_alpha):
             ax.plot(
                 [one.best_alpha], [one.best_radius], MARKERS[at % len(MARKERS)], color=colour,
-                markeredgecolor=look.ground, markersize=3 * look.line, zorder=3.5, gid="best", clip_on=False,
-                markeredgewidth=0.2 * look.line,
+                markeredgecolor=look.ground, markersize=3 * look.line, zorder=3.5, gid="best",
+                markeredgewidth=0.2 * look.line, clip_on=False,
             )  # fmt: skip
     return ax
 
