@@ -35,7 +35,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 NULLCLINES = ((0, (1, 1.4)), (0, (1, 4)))
 MOST_RAYS = 8  # multipliers of one method that are still joined to 1
 _SHORT = 14  # letters of a name that stands beside its factor
-_LEAST = 1e-40
+_LEAST, _MOST = 1e-40, 1e40  # on log axes
 _LARGEST = 650.0  # its logarithm
 _ROUND_OFF = 1e-13
 
@@ -182,11 +182,8 @@ def plot_players(result, ax=None, style=None, letter="a"):
     """
     ax, look = new_axes(ax, style)
     dress(ax, look, f"({letter}) both players' distances, hollow to filled", "generator")
-    paths = players_of(result)
-    view, logarithmic = players_view(paths)
+    paths, view, logarithmic = players_of(result)
     labels = LineLabels(ax, look)
-    if logarithmic:
-        paths = [np.where(path > 0, np.clip(path, _LEAST, 1 / _LEAST), np.nan) for path in paths]
     # On log axes far points need no moving in: their logarithms are near.
     draw_runs(result, paths, ax, look, None if logarithmic else view, labels)
     if logarithmic:
@@ -200,33 +197,35 @@ def plot_players(result, ax=None, style=None, letter="a"):
 
 
 def players_of(result):
-    """Distances of the generator's and the discriminator's part: list of arrays (K, 2)."""
+    """Distances of the generator's and of the discriminator's part.
+
+    Returns
+    -------
+    paths : list of arrays (K, 2)
+    view : array (2, 2)
+        Limits of both axes.
+    logarithmic : bool
+        Whether they are logarithmic: where both distances change by much.
+    """
     paths = []
     for run in result.trajectories:
-        n_gen = run.field.n_gen
         point = run.states[0] if run.equilibrium is None else run.equilibrium
         with np.errstate(over="ignore", invalid="ignore"):
-            away = np.abs(run.states - point)
-            parts = [np.sqrt(np.sum(part**2, axis=1)) for part in (away[:, :n_gen],
-                                                                   away[:, n_gen:])]  # fmt: skip
-        paths.append(np.column_stack(parts))
-    return paths
-
-
-def players_view(paths):
-    """Limits of `plot_players`, and whether its axes are logarithmic."""
+            gen, disc = np.split((run.states - point) ** 2, [run.field.n_gen], axis=1)
+            paths.append(np.sqrt(np.column_stack([gen.sum(axis=1), disc.sum(axis=1)])))
     points = np.concatenate(paths)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
-        return np.array([[0.0, 1.0]] * 2), False
-    least = [side[side > 0].min(initial=np.inf) for side in points.T]
+        return paths, np.array([[0.0, 1.0]] * 2), False
+    least = np.array([side[side > 0].min(initial=np.inf) for side in points.T])
     most = points.max(axis=0)
-    if np.all(most > 30 * np.array(least)) and np.all(points[1:] > 0):
-        low = np.maximum(least, np.maximum(1e-16 * most, _LEAST))
-        return np.column_stack([low / 1.5, np.minimum(most, 1 / _LEAST) * 1.5]), True
+    if np.all(most > 30 * least):
+        low, high = np.maximum(least, np.maximum(1e-16 * most, _LEAST)), np.minimum(most, _MOST)
+        paths = [np.where(path > 0, np.clip(path, _LEAST, _MOST), np.nan) for path in paths]
+        return paths, np.column_stack([low / 1.5, high * 1.5]), True
     view = view_of(paths, np.zeros(2))
     view[:, 0] = -0.04 * view[:, 1]
-    return view, False
+    return paths, view, False
 
 
 # --- the multipliers -----------------------------------------------------------------------------
@@ -360,10 +359,19 @@ def course_limits(series):
     """Limits of the log axis of `course_of`."""
     values = np.concatenate([row[np.isfinite(row)] for row in series] or [np.ones(1)])
     low = max(values.min(initial=1.0 if not values.size else np.inf), _LEAST)
-    high = min(max(values.max(initial=0.0), low), 1 / _LEAST)
-    low = min(low, 1 / _LEAST)
+    high = min(max(values.max(initial=0.0), low), _MOST)
+    low = min(low, _MOST)
     room = max(1.5, (high / low) ** 0.06)
     return low / room, high * room
+
+
+def course_end(result, series):
+    """The last step of which there is something to see."""
+    seen = [
+        run.steps[np.isfinite(row) & (row < _MOST)]
+        for run, row in zip(result.trajectories, series, strict=True)
+    ]
+    return max(int(steps.max(initial=1)) for steps in seen)
 
 
 def predicted_line(run):
@@ -434,13 +442,8 @@ def plot_distance(result, ax=None, style=None, letter="c"):
     by = "; dashed: predicted" if any(line is not None for line in predicted) else ""
     short = heading if look.width > 10 or not by else "distance"
     dress(ax, look, f"({letter}) {short}{by}")
-    # Up to the last step of which there is something to see.
-    seen = [
-        run.steps[np.isfinite(row) & (row < 1 / _LEAST)]
-        for run, row in zip(result.trajectories, series, strict=True)
-    ]
-    whole_steps(ax, look, max(int(steps.max(initial=1)) for steps in seen))
-    renderer, wide = ax.figure._get_renderer(), 0.36 * ax.figure.bbox.width
+    whole_steps(ax, look, course_end(result, series))
+    renderer, wide = ax.figure._get_renderer(), 0.42 * ax.figure.bbox.width
     said = [row for text in conserved_words(result)
             for row in shorten(wrap(text, look.text, wide, renderer), 2)]  # fmt: skip
     ax.set_xlabel(
@@ -459,7 +462,7 @@ def plot_distance(result, ax=None, style=None, letter="c"):
         ax.plot(x, y, color=colour, linestyle=dash, linewidth=look.line, label=name)
         factor = factor_words(run) if is_distance else ""
         words = factor if factor and not roomy else f"{name} {factor}".strip()
-        labels.add(x, np.where(y < 1 / _LEAST, y, np.nan), math_text(words), colour, dash)
+        labels.add(x, np.where(y < _MOST, y, np.nan), math_text(words), colour, dash)
         if line is not None:
             ax.plot(
                 *line, color=look.ink, linestyle=PREDICTED, linewidth=0.4 * look.line,

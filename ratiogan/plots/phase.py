@@ -73,13 +73,15 @@ def view_of(paths, centre=None, lower=(-np.inf, -np.inf), upper=(np.inf, np.inf)
 def within_reach(path, view, reach=FAR):
     """A path whose far points are moved in, along their ray from the middle of the view.
 
-    Lines leave the view where they do, and no number is too large to be drawn.
+    Lines leave the view where they do, and no number is too large to be drawn. Where two points
+    in turn are far, the line is broken.
     """
     middle, half = view.mean(axis=1), np.maximum(np.diff(view, axis=1)[:, 0] / 2, 1e-300)
     scaled = (np.clip(path, -1e150, 1e150) - middle) / half
     size = np.abs(scaled).max(axis=1)
-    with np.errstate(invalid="ignore"):
-        scaled = scaled * np.where(size > reach, reach / size, 1.0)[:, None]
+    far = size > reach
+    scaled[far] *= (reach / size[far])[:, None]
+    scaled[1:][far[1:] & far[:-1]] = np.nan
     return middle + half * scaled
 
 
