@@ -126,13 +126,15 @@ def _gif(result, look, command):
     look = replace(look, dpi=GIF_WIDTH / look.width)
     shown = scene(result, look, command, points=1000, frames=GIF_FRAMES, cells=128)
     figure = new_figure(look, shown["title"], command)
-    rows = 1 if len(shown["panels"]) < 3 else 2
-    axes = figure.subplots(rows, 2).ravel()
-    for ax in axes[len(shown["panels"]) :]:
-        ax.remove()
+    count = len(shown["panels"])
+    # The last of an odd number has its row for itself.
+    rows = figure.add_gridspec(-(-count // 2), 2)
+    places = [(i // 2, slice(None) if i == count - 1 and count % 2 else i % 2)
+              for i in range(count)]  # fmt: skip
+    axes = [figure.add_subplot(rows[place]) for place in places]
     panels = [
         DRAWERS[panel["type"]](ax, look, panel)
-        for ax, panel in zip(axes, shown["panels"], strict=False)
+        for ax, panel in zip(axes, shown["panels"], strict=True)
     ]
     counter = panels[0].ax.text(
         1, 1.02, "", transform=panels[0].ax.transAxes, ha="right", va="bottom", weight="bold",

@@ -130,7 +130,7 @@ def plot_portrait(result, ax=None, style=None, letter="a"):
 
 def _flow(ax, look, field, run, view, labels, names):
     """Streamlines, darker where faster, and both nullclines with their names."""
-    plane, count = list(plane_of(field)), 61
+    plane, count = list(plane_of(field)), 51
     x, y = (np.linspace(low, high, count) for low, high in view)
     states = np.empty((count, count, field.size))
     states[:] = field.start if run.equilibrium is None else run.equilibrium
@@ -146,7 +146,7 @@ def _flow(ax, look, field, run, view, labels, names):
     shade = np.clip((np.log(np.maximum(speed, seen.min())) - low) / (high - low or 1.0), 0, 1)
     pale, dark = mix(look.ink, look.ground, 0.85), mix(look.ink, look.ground, 0.52)
     ax.streamplot(
-        x, y, *np.moveaxis(velocity, -1, 0), density=1.0, color=np.nan_to_num(shade),
+        x, y, *np.moveaxis(velocity, -1, 0), density=0.8, color=np.nan_to_num(shade),
         cmap=LinearSegmentedColormap.from_list("speed", [pale, dark]), linewidth=0.3 * look.line,
         arrowsize=0.35 * look.line, zorder=1.5,
     )  # fmt: skip

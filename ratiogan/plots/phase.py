@@ -77,7 +77,8 @@ def within_reach(path, view, reach=FAR):
     in turn are far, the line is broken.
     """
     middle, half = view.mean(axis=1), np.maximum(np.diff(view, axis=1)[:, 0] / 2, 1e-300)
-    scaled = (np.clip(path, -1e150, 1e150) - middle) / half
+    most = np.abs(path).max(axis=1, keepdims=True)
+    scaled = (path * (1e150 / np.maximum(most, 1e150)) - middle) / half
     size = np.abs(scaled).max(axis=1)
     far = size > reach
     scaled[far] *= (reach / size[far])[:, None]

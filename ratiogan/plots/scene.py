@@ -767,9 +767,9 @@ def _growing(result, look, steps, points, heads, paths):
     return series
 
 
-def _plane(heading, x, y):
-    """A panel whose two axes are alike: it is square, and read off at the pointer."""
-    return panel(heading, x, y) | {"plane": True}
+def _plane(heading, x, y, names):
+    """A panel whose two axes are alike: square; at the pointer both coordinates are read off."""
+    return panel(heading, x, y) | {"plane": names}
 
 
 def _portrait(result):
@@ -779,11 +779,8 @@ def _portrait(result):
     centre = None if run.equilibrium is None else run.equilibrium[plane]
     paths = paths_of(result)
     (left, right), (low, high) = view_of(paths, centre, field.lower[plane], field.upper[plane])
-    shown = _plane(
-        f"(a) {names[1]} against {names[0]}", axis(names[0], left, right), axis(names[1], low, high)
-    )
+    shown = _plane("(a) phase plane", axis(names[0], left, right), axis(names[1], low, high), names)
     if centre is not None:  # where the dashed lines meet
-        shown["heading"] += "; dashed: equilibrium"
         x, y = centre.tolist()
         shown["marks"] = [
             {"kind": "path", "x": [left, right], "y": [y, y], "dash": DASH},
@@ -794,9 +791,10 @@ def _portrait(result):
 
 def _players(result):
     paths, view, logarithmic = players_of(result)
-    x, y = (axis(name, *limits, log=logarithmic) for name, limits in zip(("generator", ""), view,
-                                                                         strict=True))  # fmt: skip
-    return _plane("(a) distances, discriminator upwards", x, y), paths
+    names = ["generator", "discriminator"]
+    x, y = (axis(name, *limits, log=logarithmic) for name, limits in zip(names, view, strict=True))
+    y["label"] = ""  # there is no room for it
+    return _plane("(a) distances, discriminator up", x, y, names), paths
 
 
 def _simplex(result, player, letter):
@@ -805,7 +803,7 @@ def _simplex(result, player, letter):
     x = axis(f"{one} (left), {two} (right), {three} (top)", -0.05, 1.05)
     y = axis("", -0.11, 0.99)
     x["ticks"], y["ticks"] = [], []
-    shown = _plane(f"({letter}) {PLAYERS[player]}", x, y)
+    shown = _plane(f"({letter}) {PLAYERS[player]}", x, y, ["", ""])
     corners = CORNERS[[0, 1, 2, 0]]
     shown["marks"] = [
         {"kind": "path", "x": _list(corners[:, 0]), "y": _list(corners[:, 1]), "dash": DASH}
