@@ -77,6 +77,7 @@ def within_reach(path, view, reach=FAR):
     in turn are far, the line is broken.
     """
     middle, half = view.mean(axis=1), np.maximum(np.diff(view, axis=1)[:, 0] / 2, 1e-300)
+    path = np.where(np.isfinite(path).all(axis=1, keepdims=True), path, np.nan)
     most = np.abs(path).max(axis=1, keepdims=True)
     scaled = (path * (1e150 / np.maximum(most, 1e150)) - middle) / half
     size = np.abs(scaled).max(axis=1)
