@@ -30,7 +30,6 @@ FIGURES = {
     "three actions": records.game,
     "no equilibrium": records.nowhere,
     "overflow": lambda: records.spirals(alpha=3.0, n_steps=700),
-    "one step": lambda: records.spirals(n_steps=1),
     "stability": records.stability,
     "stability of four": lambda: records.stability(path=False, pairs=2),
     "stability of sixteen": lambda: records.stability(path=False, pairs=8),

@@ -268,7 +268,7 @@ def plot_multipliers(result, ax=None, style=None, letter="b"):
             linewidth=0.6 * look.line, gid="unit circle",
         )
     )  # fmt: skip
-    labels, missing = LineLabels(ax, look), []
+    labels, tops, missing = LineLabels(ax, look), [], []
     looks = run_colours(len(result.trajectories))
     for at, (run, name, (colour, dash)) in enumerate(
         zip(result.trajectories, names_of(result), looks, strict=True)
@@ -290,8 +290,12 @@ def plot_multipliers(result, ax=None, style=None, letter="b"):
             label=name,
         )  # fmt: skip
         top = max(shown, key=lambda value: (round(abs(value), 9), value.imag))
-        if len(known) <= MOST_INSIDE:  # else (a) has them all
-            labels.add([top.real], [abs(top.imag)], f" {name}", colour, dash)
+        tops.append((complex(top.real, abs(top.imag)), f" {name}", colour, dash))
+    # Right of all marks nearby, so that no name covers the mark of another run; of many runs (a)
+    # has the names.
+    for top, *look_of_name in tops if len(known) <= MOST_INSIDE else ():
+        near = [other.real for other, *_ in tops if abs(other - top) < 0.08 * (high - low)[0]]
+        labels.add([max(near)], [top.imag], *look_of_name)
     complex_axes(ax, look, low, high)
     if missing:
         ax.set_xlabel(

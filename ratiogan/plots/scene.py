@@ -740,6 +740,7 @@ def _dynamics(result, look, points, frames, cells):
         f"({'abc'[len(panels)]}) {heading}", axis("step", -0.02 * last, last, whole=True),
         axis("", *course_limits(series), log=True),
     )  # fmt: skip
+    series = [np.where(row < 1e40, row, np.nan) for row in series]
     courses = [np.column_stack([run.steps, row]) for run, row in zip(runs, series, strict=True)]
     along["series"] = _growing(result, look, steps, points, courses, courses)
     for run in runs if heading.startswith("distance") else ():

@@ -246,15 +246,18 @@ def plot_radii(result, ax=None, style=None, letter="c"):
     good = radii[np.isfinite(radii)]
     low, high = good.min(initial=1.0), min(good.max(initial=1.0), _TOP)
     room = 0.06 * max(high - low, 1e-3)
-    log_axis(ax, alphas.min(), alphas.max(), "x")
+    first, last = min(alphas.min(), result.alpha / 2), max(alphas.max(), result.alpha * 2)
+    log_axis(ax, first, last, "x")
+    side = 1 if np.log(result.alpha / first) < 0.15 * np.log(last / first) else -1
     ax.set_ylim(low - room, high + room)
     ax.axhline(
         1, color=look.ink, linestyle=PREDICTED, linewidth=0.6 * look.line, zorder=2.2, gid="one"
     )
     ax.axvline(result.alpha, color=look.muted, linewidth=0.6 * look.line, zorder=1.5, gid="alpha")
     ax.annotate(
-        f"α = {significant(result.alpha, 3)}", (result.alpha, 0.03), va="bottom", ha="right",
-        xycoords=ax.get_xaxis_transform(), xytext=(-0.3 * look.text, 0), fontsize=look.text,
+        f"α = {significant(result.alpha, 3)}", (result.alpha, 0.03), va="bottom",
+        ha="left" if side > 0 else "right",
+        xycoords=ax.get_xaxis_transform(), xytext=(0.3 * side * look.text, 0), fontsize=look.text,
         textcoords="offset points", color=look.ink,
         path_effects=[withStroke(linewidth=look.text / 6, foreground=look.ground)],
     )  # fmt: skip
