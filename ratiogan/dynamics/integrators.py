@@ -510,7 +510,9 @@ _PHRASES = {
 def _finding(method, made):
     """One sentence with a number in it."""
     steps = made["n_steps"]
-    said = f"{made['status'].upper()} after {steps} steps: {method.spec} {_PHRASES[made['status']]}"
+    status = made["status"]
+    when = f"at step {steps}" if status in ("diverged", "stalled") else f"after {steps} steps"
+    said = f"{status.upper()} {when}: {method.spec} {_PHRASES[status]}"
     if math.isfinite(made["end_over_start"]):
         said += f", distance x {significant(made['end_over_start'])}"
     factors = [

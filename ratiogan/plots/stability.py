@@ -243,11 +243,11 @@ def plot_radii(result, ax=None, style=None, letter="c"):
     shown = [one for one in result.methods if len(one.alphas)]
     alphas = np.concatenate([one.alphas for one in shown] or [np.array([0.1, 1.0])])
     radii = np.concatenate([one.radii for one in shown] or [np.array([0.5, 1.0])])
-    good = radii[np.isfinite(radii)]
-    low, high = good.min(initial=1.0), min(good.max(initial=1.0), _TOP)
-    room = 0.06 * max(high - low, 1e-3)
-    first, last = min(alphas.min(), result.alpha / 2), max(alphas.max(), result.alpha * 2)
+    first, last = _alphas_in_sight(result, shown, alphas)
     log_axis(ax, first, last, "x")
+    seen = radii[(alphas >= first) & (alphas <= last) & np.isfinite(radii)]
+    low, high = seen.min(initial=1.0), min(seen.max(initial=1.0), _TOP)
+    room = 0.06 * max(high - low, 1e-3)
     side = 1 if np.log(result.alpha / first) < 0.15 * np.log(last / first) else -1
     ax.set_ylim(low - room, high + room)
     ax.axhline(
@@ -280,6 +280,19 @@ def plot_radii(result, ax=None, style=None, letter="c"):
                 markeredgewidth=0.2 * look.line, clip_on=False,
             )  # fmt: skip
     return ax
+
+
+def _alphas_in_sight(result, shown, alphas):
+    """The part of the axis on which something happens: limits, best steps and the chosen one."""
+    places = [result.alpha]
+    for one in shown:
+        places += [at for at in (one.largest_alpha, one.best_alpha) if 0 < at < np.inf]
+    if len(places) == 1:  # no limits: where radii leave 1
+        places.append(float(np.exp(np.log(alphas).mean())))
+    return (
+        max(min(places) / 10, min(alphas.min(), result.alpha / 2)),
+        min(max(places) * 4, max(alphas.max(), result.alpha * 2)),
+    )
 
 
 def limit_words(one):
