@@ -156,7 +156,9 @@ class MatrixGame(Field):
         """The replicator equation at one state or many, real or complex, without regularisers.
 
         x_i' = x_i ((A y)_i - x^T A y) and y_j' = y_j ((B^T x)_j - x^T B y): what gains more than
-        the average grows.
+        the average grows. The averages are taken over shares, x^T A y / sum x: on the simplices the
+        same, and beside them the sums stay what they are. (As it stands, x^T A y < 0 would let what
+        rounding adds to a sum grow like exp(-t x^T A y).)
 
         Parameters
         ----------
@@ -178,11 +180,7 @@ class MatrixGame(Field):
         array([ 0.25, -0.25,  0.  ,  0.  ])
         """
         x, y = self._split(np.asarray(states))
-        gains = (y @ self.payoff.T, x @ self.other)
-        moved = [
-            mix * (gain - (mix * gain).sum(axis=-1, keepdims=True))
-            for mix, gain in zip((x, y), gains, strict=True)
-        ]
+        moved = _compete(x, y @ self.payoff.T), _compete(y, x @ self.other)
         return np.concatenate(moved, axis=-1)
 
     def replicator_jacobian(self, state):
@@ -745,7 +743,7 @@ def best_response(
 
 
 def project_simplex(points):
-    """The nearest point of the simplex {x >= 0, sum x = 1} in the Euclidean distance, by sorting.
+    """The nearest point of the simplex {x >= 0, sum x = 1} in the Euclidean distance.
 
     Parameters
     ----------
@@ -762,7 +760,8 @@ def project_simplex(points):
 
     References
     ----------
-    Held, Wolfe and Crowder 1974, "Validation of subgradient optimization"; Duchi et al. 2008.
+    Michelot 1986, "A finite algorithm for finding the projection of a point onto the canonical
+    simplex of R^n".
 
     Examples
     --------
@@ -786,15 +785,24 @@ def project_simplex(points):
 
 @strict
 def _project(z, a, b):
-    """z[a:b] onto its simplex: max(z - shift, 0), the shift such that the sum is 1."""
-    values = np.sort(z[a:b])
-    # What stays above 0 lies within 1 of the largest: relative to it nothing is lost.
-    top = values[values.size - 1]
-    total, shift = 0.0, 0.0
-    for k in range(values.size):
-        total += values[values.size - 1 - k] - top
-        level = (total - 1.0) / (k + 1)
-        if values[values.size - 1 - k] - top <= level:
+    """z[a:b] onto its simplex: max(z - shift, 0), the shift such that the sum is 1.
+
+    Newton's method for the shift, from below: the sum is convex and has n kinks, so it ends after
+    n rounds at most, mostly two or three.
+    """
+    top = z[a]
+    for i in range(a + 1, b):
+        top = max(top, z[i])
+    # What stays above 0 lies within 1 of the largest: relative to it no digits are lost.
+    shift = -1.0
+    while True:
+        total, count = -1.0, 0
+        for i in range(a, b):
+            if z[i] - top > shift:
+                total += z[i] - top
+                count += 1
+        level = total / count
+        if not level > shift:
             break
         shift = level
     for i in range(a, b):
@@ -1172,6 +1180,12 @@ def _indifference(blocks):
     size = [np.abs(matrix).sum(axis=2).max(axis=1) for matrix in (system, inverse)]
     error = np.where(singular, np.inf, 4.0 * (k + 1) * _EPS * size[0] * size[1])
     return inverse[:, :k, k], inverse[:, k, k], error
+
+
+def _compete(mix, gains):
+    """mix_i (gain_i - average)."""
+    average = (mix * gains).sum(axis=-1, keepdims=True) / mix.sum(axis=-1, keepdims=True)
+    return mix * (gains - average)
 
 
 def _tangent_basis(n):
