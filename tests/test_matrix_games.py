@@ -223,6 +223,9 @@ def test_flows_conserve(payoff):
     values = game.replicator_conserved.value(flow.y.T)
     assert np.abs(values - values[0]).max() < 1e-9
     assert np.abs(flow.y.T - start).max() > 0.1
+    # Also where an average gain is below 0, under which an error of the sum could grow.
+    assert np.abs(flow.y[: game.n_gen].sum(axis=0) - 1.0).max() < 1e-13
+    assert np.abs(flow.y[game.n_gen :].sum(axis=0) - 1.0).max() < 1e-13
     # The projected gradient, where it stays inside: on a circle that touches no face.
     middle = game.equilibria[0]
     flow = solve_ivp(
@@ -481,6 +484,13 @@ def test_best_responses_by_hand(order):
         y = np.eye(4)[j] if j >= 0 else y
         wanted.append([i, j])
     assert moves.tolist() == wanted
+
+
+def test_a_single_action_has_nothing_to_decide():
+    states, moves, gaps = fictitious_play([[2.0]], steps=3)
+    assert states.tolist() == [[1, 1]] * 4 and moves.tolist() == [[0, 0]] * 4 and not gaps.any()
+    ((x, y),) = nash_equilibria([[2.0]])
+    assert (x.tolist(), y.tolist()) == ([1], [1])
 
 
 def test_best_responses_stay_at_a_pure_equilibrium():

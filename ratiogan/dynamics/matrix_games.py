@@ -834,7 +834,8 @@ def _march_gradients(linear, m, method, rates, gen_first, z, most, keep, out):
     row = 0
     for step in range(most + 1):
         if row < keep.size and keep[row] == step:
-            out[row] = z
+            for i in range(n):
+                out[row, i] = z[i]
             row += 1
         if step == most:
             break
@@ -946,7 +947,8 @@ def _play_replies(gains, others, alternating, gen_first, z, pair, most, keep, ou
     row = 0
     for step in range(most + 1):
         if row < keep.size and keep[row] == step:
-            out[row] = z
+            for i in range(z.size):
+                out[row, i] = z[i]
             moves[row, 0], moves[row, 1] = first, second
             row += 1
         if step == most:
@@ -959,11 +961,11 @@ def _play_replies(gains, others, alternating, gen_first, z, pair, most, keep, ou
         if disc_moves:
             second = _reply(others, z, m, False)
         if gen_moves:
-            z[:m] = 0.0
-            z[first] = 1.0
+            for i in range(m):
+                z[i] = 1.0 if i == first else 0.0
         if disc_moves:
-            z[m:] = 0.0
-            z[m + second] = 1.0
+            for j in range(z.size - m):
+                z[m + j] = 1.0 if j == second else 0.0
 
 
 # --- what the functions above share --------------------------------------------------------------
@@ -1003,7 +1005,7 @@ def _payoffs(payoff, other):
 
 def _as_payoff(values, name):
     try:
-        array = np.ascontiguousarray(values, dtype=float)
+        array = np.array(values, dtype=float, order="C")
     except (TypeError, ValueError):
         raise InputTypeError(
             f"{name} must be a matrix of numbers, got {values!r}.", argument=name
@@ -1068,7 +1070,7 @@ def _start_of(start, gains, coordinates=None):
     m, n = gains.shape
     if start is None:
         start = (0, 0)
-    if np.shape(start) != (2,) or m + n == 2:
+    elif not (isinstance(start, (tuple, list, np.ndarray)) and len(start) == 2 < m + n):
         return _check_strategies(start, (m, n), coordinates or _coordinates(None, m, n))
     state = np.zeros(m + n)
     for action, count, begin in zip(start, (m, n), (0, m), strict=True):
