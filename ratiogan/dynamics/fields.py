@@ -75,7 +75,10 @@ def field(spec, **parameters):
             return thing
         return field_of(thing, **{"name": str(spec), **parameters})
     given = parse(spec)
+    game = parameters.pop("game", None) if given.name == "nonparametric" else None
     resolve(given, FIELDS, "field", "ratiogan list fields", **parameters)
+    if game is not None:
+        parameters["game"] = game
     return _BUILDERS[given.name](**{**given.options, **parameters})
 
 
@@ -355,6 +358,30 @@ def rock_paper_scissors():
     from ratiogan.dynamics.matrix_games import ROCK_PAPER_SCISSORS
 
     return matrix_game(ROCK_PAPER_SCISSORS, spec="rps", actions=("rock", "paper", "scissors"))
+
+
+def with_parameter(field_, key, value):
+    """The same field with another value of one parameter.
+
+    Raises
+    ------
+    InputError
+        If it has no such parameter, or is your own.
+    """
+    if field_.name not in FIELDS:
+        raise InputError(
+            f"{key} cannot be varied: {field_.spec} is no built-in field.",
+            argument="sweep",
+            fix="Sweep alpha, a parameter of the method, or eta.",
+        )
+    source = field_.source
+    return field(source["spec"], **{**source["more"], key: value})
+
+
+def parameter_matters(field_, key):
+    """Whether another value of this parameter makes another field."""
+    low, high = (with_parameter(field_, key, value) for value in (0.5, 0.75))
+    return low.spec != high.spec
 
 
 def _numbers(name, values):

@@ -66,18 +66,17 @@ class GridGame(Field):
         with np.errstate(over="ignore", invalid="ignore"):
             real, gen = self.losses.slopes(phi)
             uphill = real + ratio * gen
-            signal = self.losses.signal(phi)
-            if self.eta:
-                signal = signal + 2.0 * self.eta * uphill * gen
-            moves, answers = -self._project(signal), -self.tau * uphill
-            if self.consensus:
+            moves = -self._project(self.losses.signal(phi))
+            answers = -self.tau * uphill
+            extra, more = 0.0, 0.0
+            if self.consensus:  # J^T v of the bare field, in L2(p_r)
                 curved = self._curvature(ratio, phi)
-                pull = self._project(-self.tau * gen * answers)
-                answers = answers - self.consensus * (
-                    -self.losses.signal_slope(phi) * moves - self.tau * curved * answers
-                )
-                moves = moves - self.consensus * pull
-        return np.concatenate([moves, answers], axis=-1)
+                extra = self.consensus * self._project(self.tau * gen * answers)
+                more = self.losses.signal_slope(phi) * moves + self.tau * curved * answers
+                more = self.consensus * more
+            if self.eta:
+                extra = extra - 2.0 * self.eta * self._project(uphill * gen)
+        return np.concatenate([moves + extra, answers + more], axis=-1)
 
     def jacobian(self, state, how="analytic"):
         """As `Field.jacobian`, dense.
@@ -139,7 +138,7 @@ class GridGame(Field):
         return np.concatenate([ratio + mean * moved, phi + mean * answered])
 
     def blocks(self, state):
-        """The blocks of J at R = 1, and how often each occurs; one dense block anywhere else."""
+        """The blocks of J at R = 1 on E[R] = 1, and how often each occurs; else one dense block."""
         state = np.asarray(state, dtype=float)
         if not all(np.allclose(state, point, atol=1e-9) for point in self.equilibria[:1]):
             return super().blocks(state)
@@ -153,11 +152,19 @@ class GridGame(Field):
             pair = pair - self.consensus * pair.T @ pair
             constant -= self.consensus * (self.tau * a) ** 2
         pair -= 2.0 * self.eta * b * np.array([[b, a], [0.0, 0.0]])
-        return [
-            (pair, 1, self.cells - 1),
-            (np.array([[constant]]), 0, 1),
-            (np.zeros((1, 1)), 1, 1),
-        ]
+        return [(pair, 1, self.cells - 1), (np.array([[constant]]), 0, 1)]
+
+    def neutral(self, point):
+        """As `Field.neutral`: a critic's constant is free, a discriminator's is not."""
+        free = self.losses.curvature_at(point[self.cells :]) == 0.0
+        return (1, "the critic's constant") if free else (0, "")
+
+    def said(self, point):
+        """As `Field.said`; the equilibrium by its name."""
+        at_rest = np.allclose(point, self.equilibria[0], atol=1e-9)
+        if at_rest:
+            return f"R = 1, phi = {point[self.cells]:.6g}"
+        return f"{self.cells} values of R and of phi"
 
     def closed_form(self):
         """All 2 N eigenvalues of J at R = 1.
@@ -172,7 +179,7 @@ class GridGame(Field):
         blocks = self.blocks(self.equilibria[0])
         values = np.concatenate([np.linalg.eigvals(matrix) for matrix, _, _ in blocks])
         counts = np.concatenate([np.full(len(matrix), count) for matrix, _, count in blocks])
-        return values.astype(complex), counts
+        return np.append(values, 0.0).astype(complex), np.append(counts, 1)
 
     def check_state(self, state, name="start"):
         """As `Field.check_state`: R >= 0 and E[R] = 1."""
@@ -290,7 +297,7 @@ def nonparametric(game="non-saturating", cells=64, tau=1.0, eta=0.0, real=None, 
     losses = _Wasserstein() if game == "wasserstein" else _Losses(game)
     n = weights.size
     options = {"cells": n, "tau": tau, **({"eta": eta} if eta else {})}
-    rest = np.full(n, losses.start)
+    rest = np.full(n, losses.start + 0.0)
     clip = np.inf if losses.both is None else losses.both.clip
     mean_field = losses.spec == "wasserstein"
     return GridGame(
@@ -308,6 +315,7 @@ def nonparametric(game="non-saturating", cells=64, tau=1.0, eta=0.0, real=None, 
         bare=nonparametric(game, cells, tau, 0.0, real, gen) if eta else None,
         matched="R = 1 is p_g = p_r, and phi* is the discriminator's answer to it",
         kink=_kink(losses),
+        constraint="E[R] = 1",
         lower=np.concatenate([np.full(n, -np.inf), np.full(n, -clip)]),
         upper=np.concatenate([np.full(n, np.inf), np.full(n, clip)]),
         weights=weights,

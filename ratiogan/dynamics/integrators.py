@@ -7,8 +7,10 @@ import numpy as np
 
 from ratiogan.catalogue import METHODS
 from ratiogan.dynamics import lanes, march
-from ratiogan.dynamics.equilibria import nearest_equilibrium, neutral_directions
+from ratiogan.dynamics.equilibria import nearest_equilibrium
 from ratiogan.dynamics.fields import field as field_from
+from ratiogan.dynamics.fields import with_parameter
+from ratiogan.dynamics.matrix_games import PROCESSES, march_game
 from ratiogan.dynamics.methods import check_method, method_of
 from ratiogan.dynamics.records import Dynamics, Trajectory
 from ratiogan.dynamics.spectra import radius_of
@@ -181,7 +183,7 @@ def simulate_several(field, methods=(), sweep=None, **options):
             continue
         key, values = sweep
         for value in values:
-            run = _swept(field, base, spec, key, value, options)
+            run = _swept(base, spec, key, value, options)
             label = f"{key}={significant(value) if isinstance(value, float) else value}"
             object.__setattr__(run, "label", label if len(methods) == 1 else f"{spec} {label}")
             runs.append(run)
@@ -192,20 +194,14 @@ def simulate_several(field, methods=(), sweep=None, **options):
     )
 
 
-def _swept(field, base, method, key, value, options):
+def _swept(base, method, key, value, options):
     if key in ("alpha", "alpha_gen", "alpha_disc", "gen_steps", "disc_steps", "max_steps"):
         return simulate(base, method=method, **{**options, key: value})
     parsed = parse(method)
     if key in METHODS[parsed.name].defaults:
         named = Spec(parsed.name, {**parsed.options, key: value})
         return simulate(base, method=str(named), **options)
-    if not isinstance(field, str):
-        raise InputError(
-            f"{key} is no parameter of {parsed.name}, and a field that is an object has none.",
-            argument="sweep",
-            fix="Pass the field by name.",
-        )
-    return simulate(field_from(field, **{key: value}), method=method, **options)
+    return simulate(with_parameter(base, key, value), method=method, **options)
 
 
 # --- running -------------------------------------------------------------------------------------
@@ -344,16 +340,14 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
 
 
 def _matrix_run(field, method, start, alpha_gen, alpha_disc, most):
-    from ratiogan.dynamics.matrix_games import march_game
-
     keep = _kept_steps(most)
-    process = "projected-gradient" if method.name == "simultaneous" else method.name
+    process = method.name if method.name in PROCESSES else "projected-gradient"
     order = method.order
-    if method.name == "alternating":
-        process = "projected-gradient"
-    rates = (alpha_gen, alpha_disc)
-    done, states, moves, gaps = march_game(field, process, start, rates, most, keep, order)
-    return _Run(keep[: len(states)], states, done, march.ALL_STEPS, moves, gaps)
+    done, states, moves, gaps = march_game(
+        method.field(field), process, start, method.player_rates(alpha_gen, alpha_disc), most,
+        keep, order, method.gen_first,
+    )  # fmt: skip
+    return _Run(keep, states, done, march.ALL_STEPS, moves, gaps)
 
 
 # --- judging -------------------------------------------------------------------------------------
@@ -365,10 +359,8 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
     stepped_on = method.field(field)
     linear = point is not None and method.name not in ("fictitious-play", "best-response")
     if linear and (stepped_on.kink is None or stepped_on.kink(point) is None):
-        analysed = field.replicator_field() if method.name == "replicator" else field
-        multipliers = method.multipliers(analysed, point, alpha_gen, alpha_disc, *turns)
-        neutral = neutral_directions(method.field(analysed), point)
-        predicted = float(radius_of(multipliers, neutral))
+        multipliers = method.multipliers(field, point, alpha_gen, alpha_disc, *turns)
+        predicted = float(radius_of(multipliers, method.field(field).neutral(point)[0]))
     distance = (
         np.full(len(run.states), np.nan) if point is None else field.distance(run.states, point)
     )
@@ -388,7 +380,8 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         "as_predicted": as_predicted, "equilibrium": point, "distance": distance,
         "multipliers": multipliers, "factor_predicted": predicted, "factor_measured": measured,
         "end_over_start": _over(distance), "conserved": text, "conserved_values": values,
-        "drift": drift, "moves": run.moves, "seconds": time.perf_counter() - began,
+        "drift": drift, "moves": run.moves, "gaps": run.gaps,
+        "seconds": time.perf_counter() - began,
     }  # fmt: skip
     made["finding"] = _finding(method, made)
     return Trajectory(**made)
@@ -437,7 +430,9 @@ def _fitted_map(window, remembers):
     # States of a decaying run count alike.
     before, after = window[:-1] / sizes[:-1, None], window[1:] / sizes[:-1, None]
     _, strength, directions = np.linalg.svd(before, full_matrices=False)
-    kept = directions[strength > 1e-9 * strength[0]][:12]
+    # Directions of the size of rounding, which does not shrink with the states, say nothing.
+    rounding = 100.0 * np.finfo(float).eps * math.sqrt(window.shape[1]) / sizes.min()
+    kept = directions[strength > max(1e-9, rounding) * strength[0]][:12]
     before, after = before @ kept.T, after @ kept.T
     fitted = np.linalg.lstsq(before, after, rcond=None)[0]
     misfit = np.linalg.norm(after - before @ fitted) / np.linalg.norm(after)
@@ -446,9 +441,8 @@ def _fitted_map(window, remembers):
 
 def _conserved(field, method, alpha_gen, alpha_disc, turns, states):
     """What this method conserves on this field, as text and along the states."""
-    if method.name == "replicator" and field.replicator_invariant() is not None:
-        invariant = field.replicator_invariant()
-        return invariant.text, invariant.value(states)
+    if method.name == "replicator" and field.replicator_conserved is not None:
+        return field.replicator_conserved.text, field.replicator_conserved.value(states)
     if method.name == "flow" and field.conserved is not None and alpha_gen == alpha_disc:
         return field.conserved.text, field.conserved.value(states)
     matrix = field.cross_matrix
@@ -515,12 +509,28 @@ def _finding(method, made):
     said = f"{status.upper()} {when}: {method.spec} {_PHRASES[status]}"
     if math.isfinite(made["end_over_start"]):
         said += f", distance x {significant(made['end_over_start'])}"
+    period = _period(made["moves"])
+    if period:
+        said += f", the pair of actions repeats every {period} moves"
+    elif made["gaps"] is not None:
+        said += f", gap {significant(made['gaps'][-1])}"
     factors = [
         f"{word} {made[f'factor_{word}']:.7g}"
         for word in ("predicted", "measured")
         if made[f"factor_{word}"] is not None
     ]
     return f"{said}; factor per step {', '.join(factors)}." if factors else f"{said}."
+
+
+def _period(moves):
+    """After how many moves the last pairs of actions repeat; 0 where they do not."""
+    if moves is None or len(moves) < 4:
+        return 0
+    half = len(moves) // 2
+    for period in range(1, min(half, 64) + 1):
+        if np.array_equal(moves[-half:], moves[-half - period : len(moves) - period]):
+            return period
+    return 0
 
 
 def _finding_of_all(runs):

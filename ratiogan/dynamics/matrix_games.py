@@ -15,7 +15,7 @@ import numpy as np
 
 from ratiogan._jit import strict
 from ratiogan.dynamics.march import ALTERNATING, EXTRAGRADIENT, OPTIMISTIC, SIMULTANEOUS
-from ratiogan.dynamics.vector_field import Conserved, Field
+from ratiogan.dynamics.vector_field import Conserved, Field, rank_tolerance
 from ratiogan.errors import (
     InputError,
     InputTypeError,
@@ -117,6 +117,21 @@ class MatrixGame(Field):
     def blocks(self, state):
         """J on the tangent space, as a list of one (J, m - 1, 1)."""
         return [(self.tangent.T @ self._linear @ self.tangent, self.n_gen - 1, 1)]
+
+    def replicator_blocks(self, state):
+        """As `blocks`, of `replicator`."""
+        return [(self.replicator_jacobian(state), self.n_gen - 1, 1)]
+
+    def nudged(self, point, size):
+        """As `Field.nudged`, on the simplices."""
+        away = np.cos(1.0 + np.arange(self.tangent.shape[1]))
+        return point + size * self.tangent @ (away / np.linalg.norm(away))
+
+    def neutral(self, point):
+        """As `Field.neutral`, on the simplices: the kernel of J there is one of equilibria."""
+        _, values, _ = np.linalg.svd(self.blocks(point)[0][0])
+        found = int(np.sum(values <= rank_tolerance(self.payoff)))
+        return found, f"{found} dimensions of equilibria" if found else ""
 
     def check_state(self, state, name="start"):
         """`state` as two mixed strategies, one after the other.
@@ -309,6 +324,7 @@ def matrix_game(payoff, other=None, *, spec="matrix", actions=None, start=None, 
     given = {
         "summary": f"{m} x {n} {'zero-sum' if zero_sum else 'bimatrix'} game",
         "formula": "x' = P A y, y' = P B^T x",
+        "constraint": "the shares' sums",
         "methods": ("replicator", "fictitious-play", "best-response", "projected-gradient"),
         "conserved": _distance_conserved(points) if zero_sum else None,
         **more,
