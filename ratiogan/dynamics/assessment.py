@@ -46,7 +46,7 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     point : sequence of float, optional
         The equilibrium; default the field's first, or one that is searched for from its start.
     methods : sequence of str
-        Default flow, simultaneous, alternating, extragradient.
+        Default flow (unless there is clipping), simultaneous, alternating, extragradient.
     alpha : float or "auto"
         The step size at which spectral radii are given.
     sweep : (str, list), optional
@@ -89,8 +89,7 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
         point = field.check_state(point, "point")
     residual = check_equilibrium(field, point)
     alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
-    wanted = methods or ("flow", "simultaneous", "alternating", "extragradient")
-    chosen = [check_method(method_of(text), field) for text in wanted]
+    chosen = [check_method(method_of(text), field) for text in methods or _shown(field)]
     blocks = field.blocks(point)
     eigenvalues, multiplicities = _eigenvalues(blocks)
     neutral, modulo = field.neutral(point)
@@ -107,6 +106,12 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
         "path": eigenvalue_path(field, point, sweep),
     }  # fmt: skip
     return Stability(**made, finding=_finding(made, modulo), seconds=time.perf_counter() - began)
+
+
+def _shown(field):
+    """The methods where none is asked for; no flow where there is clipping, which it cannot do."""
+    clipped = np.isfinite([*field.lower, *field.upper]).any()
+    return (*(() if clipped else ("flow",)), "simultaneous", "alternating", "extragradient")
 
 
 # --- eigenvalues ---------------------------------------------------------------------------------
@@ -317,8 +322,10 @@ def _measure(method, field, point, alpha):
     run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
     away = field.away(run.states, point)
     sizes = np.linalg.norm(away, axis=1)
-    # Up to where it leaves the neighbourhood in which it is linear, or is rounding.
-    near = (sizes < 1e3 * sizes[0]) & (sizes > 1e-6 * sizes[0])
+    # Up to where it leaves the neighbourhood in which it is linear, or is rounding: 1e-16 of a
+    # step, but 1e-13 of a flow, of which nothing would be left at 1e-12.
+    floor = 1e-4 if method.is_flow else 1e-6
+    near = (sizes < 1e3 * sizes[0]) & (sizes > floor * sizes[0])
     last = int(np.argmin(near)) if not near.all() else len(near)
     remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
     return measured_factor(run.steps[:last], away[:last], remembers)
@@ -369,7 +376,7 @@ def _assumptions(field, point):
         ),
         Assumption(
             "subspace", "where II or III fail, they do so along equilibria only",
-            None if strict and full else idle == neutral,
+            None if strict and full else bool(idle == neutral),
             f"{idle} flat, {neutral} of equilibria",
         ),
         Assumption(

@@ -232,7 +232,9 @@ class MethodStability:
     def cells(self):
         """The row of the printed table."""
         if self.rate is not None:
-            measured = "-" if self.measured is None else f"exp({self.measured:.4f} t)"
+            measured = (
+                "-" if self.measured is None else f"exp({round(self.measured, 4) + 0.0:.4f} t)"
+            )
             return self.method, "-", "-", "-", "-", measured
         largest = "none" if self.largest_alpha == 0.0 else _number(self.largest_alpha, 4)
         measured = "-" if self.measured is None else f"{self.measured:.6f}"
