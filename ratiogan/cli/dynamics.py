@@ -152,7 +152,7 @@ def _header(name, field, job):
 
 
 def _settings(found):
-    from ratiogan.text import significant
+    from ratiogan.text import WIDTH, significant
 
     run = found.trajectories[0]
     parts = [f"start {found.field.said(run.states[0])}"]
@@ -165,7 +165,8 @@ def _settings(found):
             f"alpha {significant(run.alpha_gen)} generator, {significant(run.alpha_disc)} "
             "discriminator"
         )
-    return ["     ".join(parts)]
+    line = "     ".join(parts)
+    return [line] if len(line) <= WIDTH else parts
 
 
 def _timing(job, seconds):

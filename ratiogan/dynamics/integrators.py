@@ -370,7 +370,8 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         measured = measured_factor(run.steps, away, method.code in _REMEMBERING)
     text, values = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
-    status = _status(run, distance, predicted)
+    kept = drift is not None and drift <= 1e-8 * max(1.0, float(np.max(np.abs(values))))
+    status = _status(run, distance, predicted, kept)
     expected = predicted is None or predicted >= 1.0 - MARGINAL
     as_predicted = status in ("converged", "converging", "max-steps") or expected
     made = {
@@ -462,7 +463,8 @@ def _conserved(field, method, alpha_gen, alpha_disc, turns, states):
     return "nothing", None
 
 
-def _status(run, distance, predicted):
+def _status(run, distance, predicted, kept):
+    """The code of what became of a run; `kept` where a conserved quantity tells an orbit."""
     if run.end == march.AT_REST:
         return "converged"
     if run.end == march.NOT_FINITE:
@@ -473,6 +475,8 @@ def _status(run, distance, predicted):
         distance = run.gaps if not np.isfinite(distance).all() else distance
     if len(distance) < 8 or not np.isfinite(distance).all():
         return "max-steps"
+    if kept:
+        return "cycle"
     # Envelopes, so that the phase of an orbit plays no part.
     quarter = len(distance) // 4
     early, late = distance[quarter : 2 * quarter].max(), distance[-quarter:].max()

@@ -95,6 +95,17 @@ class MatrixGame(Field):
         return states.astype(kind, copy=False) @ self._linear.T
 
     @property
+    def actions(self):
+        """The names of both players' actions, as figures write them.
+
+        Returns
+        -------
+        pair of tuples of str
+        """
+        short = [name.partition("_")[2] or name for name in self.coordinates]
+        return tuple(short[: self.n_gen]), tuple(short[self.n_gen :])
+
+    @property
     def is_analytic(self):
         """Whether the velocity takes complex states, so that a complex step is exact."""
         return True
@@ -244,9 +255,7 @@ class MatrixGame(Field):
         point = _interior(self.equilibria)
         if point is None or not self.zero_sum:
             return None
-        return Conserved(
-            "-sum x*_i log x_i - sum y*_j log y_j", lambda states: -(np.log(states) @ point)
-        )
+        return Conserved("-x*.log x - y*.log y", lambda states: -(np.log(states) @ point))
 
     def _split(self, states):
         return states[..., : self.n_gen], states[..., self.n_gen :]

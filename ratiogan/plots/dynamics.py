@@ -398,6 +398,9 @@ def predicted_line(run):
         return None
     near = good & (distance <= np.median(distance[good]))
     rate = np.log(factor)
+    if rate > 1e-6:  # its first steps: where it ends, bounds or other terms may have stopped it
+        near = good & (run.steps <= run.steps[0] + 0.05 * (run.steps[-1] - run.steps[0]))
+        near = near if near.any() else good
     offset = np.mean(np.log(distance[near]) - rate * run.steps[near])
     ends = np.array([run.steps[0], run.steps[-1]], dtype=float)
     if abs(offset + rate * ends[1]) > _LARGEST:  # up to where it can still be written down
