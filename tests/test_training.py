@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 import ratiogan as rg
 from ratiogan.catalogue import GAME_ROWS
 from ratiogan.errors import InputError
+from ratiogan.logits import logits
 from ratiogan.ratio import Geometry
 from ratiogan.solvers import softmax
 from ratiogan.solvers import training_turns as turns
 from ratiogan.solvers.capacity import Capacity
-from ratiogan.logits import logits
 from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.trainer import Trainer
 from ratiogan.solvers.training import trainer, training

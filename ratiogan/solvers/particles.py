@@ -30,11 +30,11 @@ import numpy as np
 
 from ratiogan import presets
 from ratiogan.errors import InputError, InputTypeError, check_choice, check_integer, check_number
+from ratiogan.logits import logits
 from ratiogan.ratio import density_ratio
 from ratiogan.solvers.blur import Blur
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.lattice import Lattice
-from ratiogan.logits import logits
 from ratiogan.solvers.minibatch import draw, draw_rows
 from ratiogan.solvers.softmax import EXACT
 from ratiogan.solvers.trainer import Trainer, effective_support

@@ -16,9 +16,9 @@ import numpy as np
 from ratiogan.catalogue import SCENARIOS as NAMES
 from ratiogan.distribution import Distribution
 from ratiogan.errors import InputError, nearest
+from ratiogan.logits import logits
 from ratiogan.solution import Prediction, Status, Trace
 from ratiogan.solvers.levels import late
-from ratiogan.logits import logits
 from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.training_outcome import equilibrium, near
 from ratiogan.solvers.wgan import WGAN

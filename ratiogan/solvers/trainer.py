@@ -19,13 +19,13 @@ from ratiogan.errors import (
     check_number,
 )
 from ratiogan.games import game as make_game
+from ratiogan.logits import IDENTITY, logits
 from ratiogan.ratio import Geometry, density_ratio
 from ratiogan.solution import Solution, Trace
 from ratiogan.solvers import loop, training_outcome
 from ratiogan.solvers import training_turns as turns
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.landmarks import modes_of
-from ratiogan.logits import IDENTITY, logits
 from ratiogan.solvers.measure import measure
 from ratiogan.solvers.minibatch import draw, draw_rows, fill_guide, look_up
 from ratiogan.solvers.optimizers import Memory, descend

@@ -16,8 +16,8 @@ import math
 
 from ratiogan._jit import inlined, jit, kernel
 from ratiogan._vmath import exp
-from ratiogan.solvers.critics import back, evaluate
 from ratiogan.logits import sigmoid, softplus
+from ratiogan.solvers.critics import back, evaluate
 from ratiogan.solvers.minibatch import fill_guide, look_up
 from ratiogan.solvers.optimizers import descend
 from ratiogan.solvers.softmax import CONSTANT, exact_gradient, score_gradient
