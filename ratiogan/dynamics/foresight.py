@@ -8,8 +8,8 @@ at R_k: S = l_g'(phi) (R - R_k). So the generator solves, over {R >= 0, E[R] = 1
 and the answer is water-filling: R = max(0, R_k - (u - lambda)/(2 eta b^2)). In the minimax game
 b = 1/(1+R_k): it is a step of GLGD, of size (1+R_k)^2/(2 eta) in each cell. With eta = 0 it is the
 greedy generator of alternating minimisation, which collapses. Near R = 1 every deviation is
-multiplied by 1 - Phi''(1)/(2 eta b^2), b at R = 1: it converges from nearby iff
-eta > Phi''(1)/(4 b^2) and Phi''(1) > 0, which is Phi''(1) where b = 1/2, as in every game of cross-entropy.
+multiplied by 1 - Phi''(1)/(2 eta b^2), b at R = 1: where Phi''(1) > 0 it converges from nearby iff
+eta > Phi''(1)/(4 b^2), which is Phi''(1) where b = 1/2, as in every game of cross-entropy.
 """
 
 import math
@@ -250,10 +250,12 @@ def water_filled(masses, ratio, u, rate, share=1.0):
     count = int(np.flatnonzero(level > fills_at[order])[-1]) + 1
     filled = order[:count]
     w, r, g = masses[filled], ratio[filled], rate[filled]
-    # Once more in terms of R: fills_at is large where the rate is small, and would cancel.
-    level = (share - np.dot(w, r) + np.dot(w * g, u[filled])) / np.dot(w, g)
+    # Once more in terms of R and of differences of u: fills_at is large where the rate is small,
+    # and u - lambda is small where the rate is large.
+    rise = u[filled] - u[filled[0]]
+    level = (share - np.dot(w, r) + np.dot(w * g, rise)) / np.dot(w, g)
     out = np.zeros_like(ratio)
-    out[filled] = np.maximum(0.0, r - g * (u[filled] - level))
+    out[filled] = np.maximum(0.0, r - g * (rise - level))
     return out
 
 
