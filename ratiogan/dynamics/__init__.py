@@ -9,6 +9,7 @@ import importlib
 _PUBLIC = {
     "Dynamics": "records",
     "Field": "vector_field",
+    "Foresight": "foresight",
     "Stability": "records",
     "Trajectory": "records",
     "bilinear": "fields",
@@ -18,7 +19,7 @@ _PUBLIC = {
     "linear_pair": "fields",
     "linear_quadratic": "fields",
     "matrix_game": "fields",
-    "nonparametric": "fields",
+    "nonparametric": "grid_game",
     "rock_paper_scissors": "fields",
     "simulate": "integrators",
     "simulate_batch": "integrators",

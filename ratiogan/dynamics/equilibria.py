@@ -78,7 +78,7 @@ def check_equilibrium(field, point):
     reason = None if field.kink is None else field.kink(point)
     if reason is not None:
         raise InputError(
-            f"{field.spec} is not differentiable at {field.said(point)}: {reason}.",
+            f"the Jacobian of {field.spec} at {field.said(point)} does not decide: {reason}.",
             argument="field",
             fix=f"See what it does: ratiogan dynamics {field.spec}",
         )

@@ -453,32 +453,6 @@ def matrix_game(matrix=None, other=None, rows=None, spec=None, actions=None):
     return matrix_games.matrix_game(entries, second, spec=spec, actions=actions)
 
 
-def nonparametric(game="non-saturating", cells=64, tau=1.0, eta=0.0):
-    r"""The game on a grid: R and phi on `cells` cells of the default problem, both in L2(p_r).
-
-    Parameters
-    ----------
-    game : str or Game
-        A row of the table, your own, or ``"wasserstein"``.
-    cells : int
-    tau : float
-        How many times faster the discriminator moves.
-    eta : float
-        Weight of the generator's regulariser eta \|grad_D V\|^2.
-
-    Returns
-    -------
-    GridGame
-
-    Examples
-    --------
-    >>> values, how_many = nonparametric(cells=4096).closed_form()
-    >>> values.round(4)[:2], how_many[:2]
-    (array([-0.25+0.433j, -0.25-0.433j]), array([4095, 4095]))
-    """
-    return grid_game.nonparametric(game, cells=cells, tau=tau, eta=eta)
-
-
 _BUILDERS = {
     "bilinear": bilinear,
     "dirac": dirac,
@@ -487,5 +461,5 @@ _BUILDERS = {
     "linear-quadratic": linear_quadratic,
     "rps": rock_paper_scissors,
     "matrix-game": matrix_game,
-    "nonparametric": nonparametric,
+    "nonparametric": grid_game.nonparametric,
 }

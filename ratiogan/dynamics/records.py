@@ -346,7 +346,7 @@ class Stability:
 
     def _matrix_lines(self):
         names = self.field.coordinates
-        ways = [f"{way} agrees to {scientific(gap, 1)}" for way, gap in self.agreement.items()]
+        ways = [f"{way}: within {scientific(gap, 1)}" for way, gap in self.agreement.items()]
         rest = [f"equilibrium residual {_number(self.residual, 2)}", *ways]
         values = self.eigenvalue_texts()
         if self.jacobian is None:
