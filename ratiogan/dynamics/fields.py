@@ -289,8 +289,8 @@ def linear_pair(f="logistic", mean=1.0, sd=0.5):
     Examples
     --------
     >>> linear_pair().jacobian([1, 0]).round(4) + 0.0
-    array([[ 0.   , -0.5  ],
-           [ 0.5  , -0.625]])
+    array([[ 0.   ,  0.5  ],
+           [-0.5  , -0.625]])
     """
     check_choice("f", f, tuple(LOSSES))
     mean, sd = check_number("mean", mean), check_not_negative("sd", sd)
