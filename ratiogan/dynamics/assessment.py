@@ -228,8 +228,16 @@ def _path_parameter(spec, field, sweep):
     if sweep is not None:
         key, values = sweep
         values = [float(value) for value in values]
-        if key == "eta" and not (named and "eta" in _parameters(spec)):
+        own = named and key in _parameters(spec)
+        used = own and remade(key)(values[0]).spec != remade(key)(values[0] + 1.0).spec
+        if key == "eta" and not used:
             return key, values, lambda value: field.regularised(eta=value - field.eta)
+        if own and not used:
+            raise InputError(
+                f"{key} makes no difference to {field.spec}.",
+                argument="sweep",
+                fix="Sweep a parameter that it uses, or eta.",
+            )
         return key, values, remade(key)
     options = parse(spec).options if named else {}
     for key in _NATURAL:
@@ -352,9 +360,9 @@ def _measure(method, field, point, alpha):
     scale = _NUDGE * (1.0 + float(np.linalg.norm(point)))
     across = field.across(run.states, point)
     sizes = np.linalg.norm(across - point, axis=1)
-    # Up to where it leaves the neighbourhood in which it is linear, or is rounding: 1e-16 of a
-    # step, but 1e-13 of a flow, of which nothing would be left at 1e-12.
-    floor = 1e-4 if method.is_flow else 1e-7
+    # Up to where it leaves the neighbourhood in which it is linear, or is within a millionth of its
+    # rounding: some 1e-16 of a step, 1e-13 of a flow.
+    floor = 1e-4 if method.is_flow else 1e-5
     near = (sizes < 1e3 * scale) & (sizes > floor * scale)
     last = int(np.argmin(near)) if not near.all() else len(near)
     remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
