@@ -51,7 +51,7 @@ def animate(result, path, command=None, style="slide"):
 
     Parameters
     ----------
-    result : Solution or Comparison
+    result : Solution, Comparison or Dynamics
     path : str or path
         ``FILE.gif``, or ``FILE.html`` for a page with play, pause, step and scrub.
     command : str or sequence of str, optional
@@ -126,9 +126,15 @@ def _gif(result, look, command):
     look = replace(look, dpi=GIF_WIDTH / look.width)
     shown = scene(result, look, command, points=1000, frames=GIF_FRAMES, cells=128)
     figure = new_figure(look, shown["title"], command)
+    count = len(shown["panels"])
+    # The last of an odd number has its row for itself.
+    rows = figure.add_gridspec(-(-count // 2), 2)
+    places = [(i // 2, slice(None) if i == count - 1 and count % 2 else i % 2)
+              for i in range(count)]  # fmt: skip
+    axes = [figure.add_subplot(rows[place]) for place in places]
     panels = [
         DRAWERS[panel["type"]](ax, look, panel)
-        for ax, panel in zip(figure.subplots(2, 2).ravel(), shown["panels"], strict=True)
+        for ax, panel in zip(axes, shown["panels"], strict=True)
     ]
     counter = panels[0].ax.text(
         1, 1.02, "", transform=panels[0].ax.transAxes, ha="right", va="bottom", weight="bold",
@@ -177,15 +183,18 @@ class _Plot:
     def __init__(self, ax, look, panel):
         self.ax, self.look, self.panel = ax, look, panel
         _prepare(ax, look, panel)
-        self.lines, self.dots = [], []
+        self.lines, self.growing, self.dots = [], [], []
         # More names than fit at the ends stand in the margin from the start, and do not move.
         ends = [one for one in panel["series"] if not one.get("silent")]
-        self.labels = LineLabels(ax, look, keys=len(ends) > 5)
+        self.labels = LineLabels(ax, look, keys=len(ends) > 5 or panel.get("plane", False))
+        if panel.get("plane"):
+            ax.set_box_aspect(1)
         for one in panel["series"]:
             self._line(one)
         for mark in panel["marks"]:
             self._mark(mark)
-        self.moving = [self.labels, *(line for line, _ in [*self.lines, *self.dots])]
+        moving = [*self.lines, *self.growing, *self.dots]
+        self.moving = [self.labels, *(line for line, _ in moving)]
 
     def _line(self, one):
         ax, look, colour = self.ax, self.look, one["colour"]
@@ -201,6 +210,8 @@ class _Plot:
             ax.fill_between(one["x"], y, color=colour, alpha=0.22, linewidth=0)
         if "frames" in one:
             self.lines.append((line, one["frames"]))
+        if "upto" in one:
+            self.growing.append((line, one))
         if "dots" in one:
             (dot,) = ax.plot(
                 [], [], "o", color=colour, markeredgecolor=look.ink, clip_on=False, zorder=6,
@@ -232,6 +243,8 @@ class _Plot:
     def show(self, k):
         for line, frames in self.lines:
             line.set_ydata(frames[k])
+        for line, one in self.growing:
+            line.set_data(one["x"][: one["upto"][k]], one["y"][: one["upto"][k]])
         for dot, (x, y) in self.dots:
             inside = np.isfinite(x[k]) and np.isfinite(y[k]) and y[k] <= self.panel["y"]["high"]
             dot.set_data([x[k]], [y[k]])

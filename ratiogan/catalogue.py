@@ -649,7 +649,8 @@ ALGORITHM_GEOMETRIES = {
 STATUSES = _table(
     Entry(
         "converged",
-        "The stopping rule was met: R = 1 or the bounds on W1 within tol, or the gradient is zero.",
+        "The stopping rule was met: R = 1, the bounds on W1 or the velocity within tol, or the"
+        " gradient is zero.",
     ),
     Entry("converging", "A fixed number of steps was asked for, and taken."),
     Entry("collapsed", "All generator mass is in one cell (training: in few), and stays there."),
@@ -658,7 +659,10 @@ STATUSES = _table(
         "All generator mass is in one cell (training: in few), and it moves on.",
     ),
     Entry("cycle", "The iterates repeat or swing: no step of this size gets closer."),
-    Entry("unstable", "R = 1 repels: small deviations grow until R reaches 0 somewhere."),
+    Entry(
+        "unstable",
+        "The equilibrium repels: small deviations grow (in R: until it reaches 0 somewhere).",
+    ),
     Entry(
         "support-not-covered",
         "R = 0 in some cells stays 0 in a multiplicative geometry: a dropped mode stays dropped.",

@@ -17,6 +17,8 @@ FAILURE_SLIDE = f'{SLIDES}, "Failure Mode: Mode Collapse"'
 EQUILIBRIUM_SLIDE = f'{SLIDES}, "Convergence of GANs"'
 RATIO_SLIDE = f'{SLIDES}, "Reparameterize Loss Functions"'
 TABLE_SLIDE = f'{TAN}, "Minimax Optimization of f-divergence"'
+XY_SLIDES = 'slides "Challenges for GAN Optimization"'
+LOCAL_SLIDES = 'slides "Gradient Descent GAN Optimization is Locally Stable"'
 HERE = "ratiogan (not in the slides)"
 
 
@@ -118,7 +120,7 @@ _GAMES = (
         " -log(1+exp(-x)) is the cross-entropy game; F = -exp(-x) has D* = -(log R)/2 and"
         " u = -R^(-1/2), so E[Phi] = 2 H^2 = 2 (1 - E[sqrt(R)]).",
         "ratiogan run glgd --game concave:f=exponential --geometry fisher",
-        'slides "Gradient Descent GAN Optimization is Locally Stable"; Nagarajan and Kolter 2017',
+        f"{LOCAL_SLIDES}; Nagarajan and Kolter 2017",
         related=("exponential",),
     ),
     *(
@@ -550,7 +552,8 @@ _STATUSES = (
     _entry(
         "status",
         "converged",
-        "max|R-1| fell below --tol, or the projected gradient vanished; the finding says which.",
+        "max|R-1| (dynamics: |velocity|) fell below --tol, or the projected gradient vanished; the"
+        " finding says which.",
         "The error is measured on R itself, cell by cell, and not on the loss, which can look"
         " right at a wrong R. The certificate E[Phi(R)] - Phi(1) <= Cov(R, u) is recomputed from R"
         " alone.",
@@ -561,7 +564,8 @@ _STATUSES = (
     _entry(
         "status",
         "converging",
-        "A fixed number of steps was asked for (--tol 0), and taken.",
+        "A fixed number of steps was asked for (--tol 0), and taken; of dynamics, with the distance"
+        " falling.",
         "Not a failure: you set the length. Of glgd the measured rate per step stands beside the"
         " predicted one, so the steps still to go can be read off. Of training the finding says"
         " where JSD went: it fell, hovers, stayed or rose.",
@@ -596,9 +600,10 @@ _STATUSES = (
     _entry(
         "status",
         "cycle",
-        "The iterates repeat or swing: no step of this size gets closer to R = 1.",
+        "The iterates repeat or swing: no step of this size gets closer.",
         "Tie rule first goes between two cells; a hinge game with a constant alpha jumps across R"
         " = 1 by about alpha at every step. A smaller alpha shrinks the cycle but does not end it."
+        " Of dynamics: the distance to the equilibrium has stayed within 2%, as on an orbit."
         " Of training, whose noise never repeats, it is said where JSD has no level and moves far"
         " and smoothly, by more than a factor of 2.",
         "ratiogan run alternating --ties first",
@@ -608,12 +613,14 @@ _STATUSES = (
     _entry(
         "status",
         "unstable",
-        "R = 1 repels: small deviations grow until R reaches 0 somewhere.",
+        "The equilibrium repels: small deviations grow (in R: until it reaches 0 somewhere).",
         "Either the induced cost is not convex at R = 1 (least squares with codes (-1,1,0)), or"
-        " alpha is beyond 2/Phi''(1), where the factor per step 1 - alpha Phi''(1) is below -1.",
+        " alpha is beyond 2/Phi''(1), where the factor per step 1 - alpha Phi''(1) is below -1."
+        " In dynamics the spectral radius of a step is above 1: on xy simultaneous steps move away"
+        " for every alpha.",
         "ratiogan run glgd --game least-squares:a=-1,b=1,c=0 --gen near-real:amount=0.05",
         f'{TAN}, "Selection of Parameters"',
-        related=("lsgan-pearson", "rate"),
+        related=("lsgan-pearson", "rate", "spectral-radius"),
     ),
     _entry(
         "status",
@@ -645,7 +652,8 @@ _STATUSES = (
         " stays within 1% of its start.",
         "Either round-off is reached (a tolerance below about 1e-14 asks too much of 64-bit"
         " numbers), or R is 0 in cells that this game or geometry cannot fill again: fisher keeps"
-        " R = 0 for ever, and games with u(0+) = -inf have no step there.",
+        " R = 0 for ever, and games with u(0+) = -inf have no step there. In dynamics: Newton finds"
+        " no solution of an implicit step.",
         "ratiogan run glgd --gen disjoint:side=left --real uniform --game minimax",
         HERE,
         related=("fisher", "minimax", "stiff"),
@@ -653,7 +661,8 @@ _STATUSES = (
     _entry(
         "status",
         "diverged",
-        "A NaN or an infinity appeared in R: the run stopped before it could spread.",
+        "A NaN or an infinity appeared in R or in a velocity: the run stopped before it could"
+        " spread.",
         "Usually alpha is far too large for the game's Phi'', or losses of your own overflow."
         " Take a smaller --alpha, or --alpha auto.",
         "ratiogan list statuses",
@@ -1010,7 +1019,7 @@ _WORDS = (
         " its length. Its marginals can be checked by adding up.",
         "ratiogan wasserstein --real ring8 --gen ring8:drop=4 --grid 32x32 --metric manhattan",
         "Villani 2003, section 1.1",
-        aliases=("plan", "coupling", "flow"),
+        aliases=("plan", "coupling"),
         related=("wasserstein", "critic"),
     ),
     _entry(
@@ -1428,6 +1437,461 @@ _TRAINING_WORDS = (
     ),
 )
 
+_FIELDS = (
+    _entry(
+        "field",
+        "bilinear",
+        "The xy game, V = x^T A y (bare: V = x y): x goes down, y goes up. The flow circles around"
+        " 0.",
+        "J = [[0, -1], [1, 0]] has the eigenvalues +-i: marginal. A step alpha multiplies the"
+        " radius by sqrt(1 + alpha^2) simultaneous, 1/sqrt(1 + alpha^2) implicit, sqrt((1 -"
+        " alpha^2)^2 + alpha^2) extragradient; alternating keeps x^2 + y^2 - alpha x y. Every"
+        " singular value s of a matrix A is such a pair +-s i; what A does not see is at rest.",
+        "ratiogan dynamics bilinear --method simultaneous --method alternating --alpha 0.2",
+        f'{XY_SLIDES}, "Adversarial training - example"; Gidel et al. 2019',
+        aliases=("xy", "xy-game"),
+        related=("xy-chaos", "method-alternating", "extragradient", "energy"),
+    ),
+    _entry(
+        "field",
+        "dirac",
+        "The Dirac-GAN: p_g is the point theta, p_r the point 0, D(x) = psi x. Without a penalty"
+        " it circles.",
+        "Eigenvalues at (0, 0), with F = f'(0), which is 1/2 for gan and 1 for wgan, and S ="
+        " f''(0), -1/4 and 0: none +-F i; r1, r2 -gamma/2 +- sqrt(gamma^2/4 - F^2); noise S"
+        " sigma^2 +- sqrt(S^2 sigma^4 - F^2); consensus -gamma F^2 +- F i; gradient-norm -eta F^2"
+        " +- F sqrt(eta^2 F^2 - 1). gp has no Jacobian at psi = 0. non-saturating: those of gan,"
+        " but the flow creeps in, at the distance sqrt(8/t).",
+        "ratiogan stability dirac:loss=gan,reg=r1,gamma=0.5",
+        "Mescheder, Geiger and Nowozin 2018",
+        aliases=("dirac-gan", "r1", "r2", "instance-noise", "gradient-penalty"),
+        related=("eigenvalue", "critical-damping", "consensus", "regularised"),
+    ),
+    _entry(
+        "field",
+        "uniform-wgan",
+        "A WGAN that learns the uniform on [-1, 1]: D(x) = w x^2, G(z) = a z. Its orbits close and"
+        " never arrive.",
+        "V = w (1 - a^2)/3. At a = 1 or -1, w = 0 the eigenvalues are +-2i/3, and the flow keeps"
+        " w^2 + a^2/2 - log|a|. With the generator's eta |grad_D V|^2 they are -4 eta/9 +- (2/3)"
+        " sqrt(4 eta^2/9 - 1): stable for every eta > 0, and a real pair from eta = 3/2 on."
+        " Simultaneous steps near it: sqrt(1 + 4 alpha^2/9) per step, outwards.",
+        "ratiogan stability uniform-wgan --sweep eta=0,0.5,1.5",
+        f'{LOCAL_SLIDES}, "WGAN", "Regularized WGAN (learning a uniform distribution)"',
+        related=("regularised", "eta-not-too-large", "conserved-quantity", "critical-damping"),
+    ),
+    _entry(
+        "field",
+        "linear-pair",
+        "D(x) = w x, G(z) = a z: V is concave in w and in a, although a minimises it. Its"
+        " equilibrium is stable all the same.",
+        "grad_a^2 V = E[w^2 z^2 f''] <= 0 is 0 at w = 0, so the generator's concavity does no harm"
+        " there, and the discriminator's curvature damps both. With m the mean and q = f''(0)"
+        " E[x^2] the eigenvalues are q +- sqrt(q^2 - f'(0)^2 m^2): -0.3125 +- 0.3903i by default."
+        " f = linear has q = 0 and circles. With mean = 0 D sees no a: a line of equilibria.",
+        "ratiogan stability linear-pair",
+        f'{LOCAL_SLIDES}, "Why is proving GAN stability hard?"',
+        aliases=("concave-concave",),
+        related=("nagarajan-kolter", "jacobian", "linear-quadratic"),
+    ),
+    _entry(
+        "field",
+        "linear-quadratic",
+        "D(x) = u x + w x^2, G(z) = a z + b learns a Gaussian: stable as a GAN, a circle as a"
+        " WGAN.",
+        "By default (b, u) and (a, w) are pairs of their own: -1/4 +- i sqrt(3)/4 and -3/4 +- i"
+        " sqrt(7)/4, and I to III hold. With f = linear the damping f''(0) is gone: +-i and +-2i."
+        " Simultaneous steps converge for alpha < 1.5, alternating ones for alpha < 1 only.",
+        "ratiogan stability linear-quadratic",
+        f'{LOCAL_SLIDES}, "Main result"; Nagarajan and Kolter 2017',
+        aliases=("lq", "lqgan", "linear-quadratic-gan"),
+        related=("nagarajan-kolter", "linear-pair", "method-alternating"),
+    ),
+    _entry(
+        "field",
+        "rps",
+        "Rock, paper, scissors: zero-sum, its only equilibrium is 1/3 each, and who answers the"
+        " last move never gets there.",
+        "Best responses in turn play rock, paper, scissors, rock, .. for ever. The payoff matrix"
+        " has the eigenvalues 0 and +-sqrt(3) i, so simultaneous projected steps multiply the"
+        " distance by sqrt(1 + 3 alpha^2); the replicator flow circles (+-i/sqrt(3)) and keeps the"
+        " sum of all log x_i and log y_i. Only averages arrive: fictitious play's.",
+        "ratiogan dynamics rps --method best-response",
+        f'{XY_SLIDES}, "Possible behaviour #3: Cycles"',
+        aliases=("rock-paper-scissors",),
+        related=("method-best-response", "fictitious-play", "replicator", "duality-gap"),
+    ),
+    _entry(
+        "field",
+        "matrix-game",
+        "Two players with finitely many actions each, mixed with probabilities x and y: x gains"
+        " x^T A y, y gains x^T B y.",
+        "B = -A, zero-sum, unless other= gives it; bare it is matching pennies, 1/-1/-1/1, with"
+        " the equilibrium 1/2 each. Once it is known which actions an equilibrium uses it solves"
+        " linear equations, for all of them must gain the same: so every pair of such sets is"
+        " tried (support enumeration). Nash: at least one equilibrium exists.",
+        "ratiogan dynamics matrix-game:matrix=1/-1/-1/1 --method replicator",
+        "Nash 1951; von Stengel 2002",
+        aliases=("matching-pennies", "support-enumeration", "mixed-strategy"),
+        related=("rps", "nash-equilibrium", "duality-gap"),
+    ),
+    _entry(
+        "field",
+        "nonparametric",
+        "The whole game as one field: the ratio R and the logit phi of D on every cell, both in"
+        " L2(p_r).",
+        "Every mode off R = 1 obeys lambda^2 + a lambda + a Phi''(1) = 0, a the curvature of d: 1/2"
+        " for logits, 2 least squares, 2|f''(0)| a concave f. non-saturating and minimax: -1/4 +-"
+        " i sqrt(3)/4; maximum-likelihood and logit: -1/4 +- i sqrt(7)/4. D tau times faster: real"
+        " from tau = 4 Phi''(1)/a on, one then goes to -Phi''(1), GLGD's rate. wasserstein: +-i,"
+        " with eta -eta +- sqrt(eta^2 - 1).",
+        "ratiogan stability nonparametric --game non-saturating",
+        HERE,
+        related=("curvature", "two-time-scale", "glgd", "critical-damping", "nagarajan-kolter"),
+    ),
+)
+
+_METHODS = (
+    _entry(
+        "method",
+        "simultaneous",
+        "Both players step from the same state, z <- z + alpha v(z). On xy the radius grows by"
+        " sqrt(1 + alpha^2) at every step.",
+        "Its multipliers are 1 + alpha lambda: the eigenvalue -c + w i of J shrinks while alpha <"
+        " 2 c/(c^2 + w^2), and for no alpha where c = 0. What the flow only turns, these steps"
+        " drive outwards; what it damps they follow, if alpha is small: below 2 for dirac with r1"
+        " and gamma = 0.5.",
+        "ratiogan dynamics bilinear --method simultaneous --alpha 0.2",
+        f'{XY_SLIDES}, "Possible behaviour #1: Convergence"',
+        related=("bilinear", "eigenvalue", "xy-chaos", "flow"),
+    ),
+    _entry(
+        "method",
+        "method-alternating",
+        "One player after the other; the second sees the first's step. On xy neither in nor out:"
+        " x^2 + y^2 - alpha x y stays.",
+        "On xy the step has determinant 1 and the multipliers e^(+-i t), 2 cos t = 2 - alpha^2: an"
+        " ellipse, up to alpha = 2, or 2/sqrt(n_g n_d) with n_g and n_d steps a turn. Where"
+        " something damps it converges: dirac, r1, gamma = 0.5 for alpha < 2.472 (simultaneous 2),"
+        " linear-quadratic for alpha < 1 only (1.5). first=disc turns the order and the sign of"
+        " alpha x y.",
+        "ratiogan dynamics bilinear --method alternating --alpha 0.2",
+        "Gidel et al. 2019; Bailey, Gidel and Piliouras 2020",
+        aliases=("alternating:first=gen", "alternating:first=disc", "alternating-steps"),
+        related=("simultaneous", "conserved-quantity", "bilinear", "alternating"),
+    ),
+    _entry(
+        "method",
+        "implicit",
+        "z' = z + alpha v(z'), the proximal point: on xy the radius shrinks by 1/sqrt(1 +"
+        " alpha^2), for every alpha.",
+        "The multipliers are 1/(1 - alpha lambda), smaller than 1 wherever the real part of lambda"
+        " is at most 0 (lambda not 0). Each step solves an equation, by Newton. Beware: where the"
+        " flow leaves, lambda = c + w i with c > 0, it too shrinks for alpha > 2 c/(c^2 + w^2).",
+        "ratiogan dynamics bilinear --method implicit --alpha 0.2",
+        "Rockafellar 1976",
+        aliases=("proximal-point",),
+        related=("simultaneous", "extragradient", "optimistic"),
+    ),
+    _entry(
+        "method",
+        "extragradient",
+        "A trial step, then the step with the velocity found there. On xy the radius is multiplied"
+        " by sqrt((1 - alpha^2)^2 + alpha^2).",
+        "The multipliers are 1 + alpha lambda + alpha^2 lambda^2, implicit's up to the second"
+        " order. On xy stable for alpha < 1, best at alpha = 1/sqrt(2) with sqrt(3)/2 = 0.866 per"
+        " step; at 0.2 it is 0.9806. It costs two velocities a step.",
+        "ratiogan dynamics bilinear --method extragradient --alpha 0.2",
+        "Korpelevich 1976; Mokhtari, Ozdaglar and Pattathil 2020",
+        aliases=("extra-gradient",),
+        related=("optimistic", "implicit", "bilinear"),
+    ),
+    _entry(
+        "method",
+        "optimistic",
+        "z' = z + alpha (2 v - v_last): the last velocity says where this one is heading. On xy"
+        " stable for alpha < 1/sqrt(3).",
+        "The multipliers solve mu^2 - (1 + 2 alpha lambda) mu + alpha lambda = 0. On xy it"
+        " converges for alpha < 0.577, best at alpha = 1/2 with 1/sqrt(2) = 0.707 per step; at 0.2"
+        " it is 0.9789. Extragradient at the price of one velocity a step; the first step is a"
+        " plain one.",
+        "ratiogan dynamics bilinear --method optimistic --alpha 0.2",
+        "Popov 1980; Daskalakis et al. 2018",
+        aliases=("ogda", "optimism"),
+        related=("extragradient", "implicit", "bilinear"),
+    ),
+    _entry(
+        "method",
+        "momentum",
+        "Heavy ball, z' = z + alpha v + beta (z - last). In games a negative beta, in turns, is"
+        " what helps.",
+        "On xy simultaneous steps converge for no beta: with |beta| < 1 and alpha > 0, mu + beta/mu"
+        " = 1 + beta + alpha i has no |mu| = 1. In turns |mu|^2 = 1 + 2 beta alpha^2/(1-beta)^3 ..:"
+        " beta = -0.5 converges for alpha < 1, best at 0.871 with 0.885 per step. With damping a"
+        " positive beta narrows the range: dirac, r1, gamma = 0.5: alpha < 3/7 for 0.5, < 2 for 0,"
+        " < 3 for -0.5.",
+        "ratiogan dynamics bilinear --method momentum:beta=-0.5,order=alternating --alpha 0.2",
+        "Gidel et al. 2019, Negative momentum; Polyak 1964",
+        aliases=("heavy-ball", "negative-momentum"),
+        related=("method-alternating", "spectral-radius"),
+    ),
+    _entry(
+        "method",
+        "consensus",
+        "Both players also reduce gamma |v|^2/2: on xy the eigenvalues +-i become -gamma +- i.",
+        "v - gamma J^T v has the Jacobian J - gamma J^T J at an equilibrium. Simultaneous steps on"
+        " xy converge for alpha < 2 gamma/(1 + gamma^2), best at half of it with 1/sqrt(1 +"
+        " gamma^2) per step. Beware: a large gamma makes every equilibrium with invertible J"
+        " stable, also one that the players would leave.",
+        "ratiogan dynamics bilinear --method consensus:gamma=1 --alpha 0.2",
+        "Mescheder, Nowozin and Geiger 2017, The Numerics of GANs",
+        aliases=("consensus-optimization",),
+        related=("regularised", "dirac"),
+    ),
+    _entry(
+        "method",
+        "regularised",
+        "The generator also reduces eta |grad_D V|^2: on xy the eigenvalues +-i become -eta +-"
+        " sqrt(eta^2 - 1).",
+        "It adds -2 eta P^T grad_D V to the generator's velocity, P = grad_G grad_D V. On xy it is"
+        " critical at eta = 1; simultaneous steps converge for alpha < 2 eta up to there, for alpha"
+        " < 2/(eta + sqrt(eta^2 - 1)) beyond. At eta = alpha = 1 two steps reach 0 exactly. On"
+        " uniform-wgan it is critical at 3/2.",
+        "ratiogan dynamics uniform-wgan --method simultaneous --method regularised:eta=0.5",
+        f'{LOCAL_SLIDES}, "Gradient-norm based regularization"',
+        aliases=("regularized", "gradient-norm", "eta"),
+        related=("foresighted-generator", "eta-not-too-large", "critical-damping", "consensus"),
+    ),
+    _entry(
+        "method",
+        "two-time-scale",
+        "Simultaneous, with the discriminator `ratio` times faster: helps where it has curvature,"
+        " not on xy.",
+        "A pair with lambda^2 + c lambda + k = 0 turns into lambda^2 + ratio c lambda + ratio k ="
+        " 0: real from ratio = 4 k/c^2 on, then one root goes to -k/c, the generator against the"
+        " best response. On xy c = 0: it circles sqrt(ratio) times faster, and a step multiplies"
+        " the radius by sqrt(1 + ratio alpha^2). The generator's alpha must shrink: dirac, r1,"
+        " gamma = 0.5, ratio = 10: alpha < 0.451.",
+        "ratiogan dynamics dirac:reg=r1,gamma=0.5 --method simultaneous"
+        " --method two-time-scale:ratio=4",
+        f'{LOCAL_SLIDES}, "Some concurrent work"; Heusel et al. 2017',
+        aliases=("ttur", "two-time-scales", "tau"),
+        related=("nonparametric", "discriminator-steps", "critical-damping"),
+    ),
+    _entry(
+        "method",
+        "flow",
+        "The continuous flow z' = v(z), infinitely small steps: only here does xy run in a circle.",
+        "An eigenvalue lambda of J grows as e^(lambda t); alpha is the time between two recorded"
+        " states, no step size (Runge-Kutta of order 8, tolerance 1e-13). Nagarajan and Kolter's"
+        " theorem is about it; steps can still be too large (largest stable alpha), or drive"
+        " outwards what it turns. It knows no clipping.",
+        "ratiogan dynamics bilinear --method flow --method simultaneous",
+        f'{XY_SLIDES}, "Possible behaviour #3: Cycles"; {LOCAL_SLIDES}, "GAN optimization"',
+        aliases=("continuous", "gradient-flow"),
+        related=("simultaneous", "eigenvalue", "conserved-quantity", "nagarajan-kolter"),
+    ),
+    _entry(
+        "method",
+        "replicator",
+        "Matrix games: x_i' = x_i ((A y)_i - x^T A y), an action grows by what it gains above the"
+        " mean.",
+        "An action with x_i = 0 stays out. In zero-sum games with an equilibrium (p, q) that uses"
+        " all actions, sum p_i log x_i + sum q_j log y_j is conserved: the orbits close and never"
+        " arrive, their time averages do. Period near it 2 pi sqrt(3) in rps, 2 pi in matching"
+        " pennies. GLGD in geometry fisher moves R by the same rule.",
+        "ratiogan dynamics rps --method replicator",
+        "Taylor and Jonker 1978; Hofbauer and Sigmund 1998",
+        aliases=("replicator-dynamics",),
+        related=("conserved-quantity", "rps", "fisher"),
+    ),
+    _entry(
+        "method",
+        "fictitious-play",
+        "Matrix games: the best pure answer to the opponent's average so far. In zero-sum games"
+        " the averages converge.",
+        "The play itself never settles where the equilibrium mixes: in rps it goes round in longer"
+        " and longer runs, while the duality gap of the averages falls like 1/sqrt(k) after k"
+        " steps. The averages need not converge in games that are not zero-sum.",
+        "ratiogan dynamics rps --method fictitious-play --max-steps 10000",
+        "Brown 1951; Robinson 1951; Shapley 1964",
+        related=("duality-gap", "method-best-response", "rps"),
+    ),
+    _entry(
+        "method",
+        "method-best-response",
+        "Matrix games: the best pure answer to the opponent's last action. Without a pure"
+        " equilibrium it cycles.",
+        "There are finitely many pairs of actions and the answer depends on the pair alone, so it"
+        " ends in a pure equilibrium or in a cycle: rps in turn has one of 3 turns, matching"
+        " pennies one of 2. It is the game's alternating minimization: exact, and greedy.",
+        "ratiogan dynamics rps --method best-response",
+        f'{XY_SLIDES}, "Possible behaviour #3: Cycles"',
+        aliases=("best-response:order=alternating", "best-response:order=simultaneous"),
+        related=("rps", "alternating", "fictitious-play", "best-response"),
+    ),
+    _entry(
+        "method",
+        "projected-gradient",
+        "Matrix games: simultaneous steps x + alpha A y, projected back on the probabilities.",
+        "Inside, the projection only takes off the mean, and the step is xy's: outwards, by sqrt(1"
+        " + 3 alpha^2) in rps and sqrt(1 + 4 alpha^2) in matching pennies. At the edge the"
+        " projection stops it: it then goes round the edge and gets no nearer. `simultaneous` is"
+        " the same here.",
+        "ratiogan dynamics rps --method projected-gradient --alpha 0.1",
+        HERE,
+        related=("simultaneous", "rps", "bilinear"),
+    ),
+)
+
+_DYNAMICS_WORDS = (
+    _entry(
+        "word",
+        "jacobian",
+        "J: how the velocity changes with the state, at an equilibrium. Its eigenvalues decide"
+        " whether small deviations die out.",
+        "v = (-grad_G V, grad_D V), so J = [[-V_GG, -P^T], [P, V_DD]], P = grad_G grad_D V: not"
+        " symmetric, so eigenvalues may be complex. Where D = 0 is all that is left, V_GG = 0."
+        " Built-in fields know it exactly; complex steps (v(z + ih)/h, h = 1e-30, no"
+        " cancellation) and central differences check it. WGAN-GP has none at psi = 0.",
+        "ratiogan stability dirac:loss=gan,reg=r1,gamma=0.5",
+        f'{LOCAL_SLIDES}, "Proving stability"',
+        aliases=("j", "complex-step", "linearization", "linearization-theorem"),
+        related=("eigenvalue", "nagarajan-kolter", "spectral-radius"),
+    ),
+    _entry(
+        "word",
+        "eigenvalue",
+        "Of J: the real part says how fast a deviation dies out (below 0) or grows, the imaginary"
+        " part how fast it turns.",
+        "In the flow a deviation is multiplied by e^(lambda t): all real parts below 0 is"
+        " exponentially stable, one above is unstable, the largest at 0 is marginal, and J does"
+        " not decide. One round takes 2 pi/|Im lambda|. Of one step it is the multiplier (1 +"
+        " alpha lambda if simultaneous): |multiplier| is the factor of the distance per step, its"
+        " angle the turn.",
+        "ratiogan stability dirac:loss=gan,reg=r1,gamma=0.5",
+        f'{LOCAL_SLIDES}, "Proving stability"',
+        aliases=(
+            *("eigenvalues", "multiplier", "multipliers", "real-part", "imaginary-part", "verdict"),
+            *("exponentially-stable", "marginally-stable", "hurwitz"),
+        ),
+        related=("jacobian", "spectral-radius", "critical-damping", "simultaneous"),
+    ),
+    _entry(
+        "word",
+        "spectral-radius",
+        "The largest |multiplier| of one step: the predicted factor of the distance per step."
+        " Below 1 it converges.",
+        "The largest stable alpha is where it reaches 1, the best alpha where it is least."
+        " Simultaneous steps: the least 2 c/(c^2 + w^2) over the eigenvalues -c + w i. Multipliers"
+        " of 1 along a subspace of equilibria do not count. Measured: the linear map fitted to the"
+        " last states.",
+        "ratiogan stability bilinear --method extragradient --method optimistic --alpha 0.2",
+        HERE,
+        aliases=("largest-stable-alpha", "best-alpha", "radius"),
+        related=("eigenvalue", "rate", "momentum"),
+    ),
+    _entry(
+        "word",
+        "nash-equilibrium",
+        "A state that no player can improve alone. The velocity is 0 there; that it is 0 does not"
+        " make it one.",
+        "On xy it is (0, 0), the saddle of x y. In GANs p_g = p_r with D = 0 is one: against D = 0"
+        " every generator does alike, and against p_g = p_r no D does better. Whether the players"
+        " get there is another question, which J answers: on xy they circle. Matrix games always"
+        " have one in mixed strategies, not always in pure ones (rps).",
+        "ratiogan stability bilinear",
+        f'{XY_SLIDES}, "Possible behaviour #1: Convergence"; Nash 1951',
+        aliases=("equilibrium", "equilibria", "nash", "saddle-point", "fixed-point"),
+        related=("bilinear", "matrix-game", "duality-gap", "jacobian"),
+    ),
+    _entry(
+        "word",
+        "conserved-quantity",
+        "A function of the state that a method leaves alone: its level lines are the orbits, so"
+        " nothing converges.",
+        "The flow keeps x^2 + y^2 on xy, theta^2 + psi^2 on dirac (a zero-sum loss, no penalty),"
+        " w^2 + a^2/2 - log|a| on uniform-wgan; alternating steps keep x^2 + y^2 - alpha x y on"
+        " xy; the replicator in zero-sum games sum p_i log x_i + sum q_j log y_j. The drift is"
+        " what rounding changes it by: some 1e-14 over 500 steps of xy.",
+        "ratiogan dynamics bilinear --method alternating --method flow --alpha 0.2",
+        HERE,
+        aliases=("conserved", "drift", "invariant", "orbit"),
+        related=("energy", "method-alternating", "replicator", "uniform-wgan"),
+    ),
+    _entry(
+        "word",
+        "energy",
+        "|z|^2, the squared distance from the equilibrium: what a game that only turns leaves as it"
+        " is.",
+        "d|z|^2/dt = 2 z^T v = z^T (J + J^T) z to first order: the symmetric part of J gains or"
+        " loses, the antisymmetric part only turns. On xy J + J^T = 0: the flow keeps it. A"
+        " simultaneous step multiplies it by 1 + alpha^2, an implicit one divides it by that, and"
+        " alternating ones swing within fixed bounds.",
+        "ratiogan dynamics bilinear --method simultaneous --method implicit --method flow",
+        HERE,
+        related=("conserved-quantity", "bilinear", "jacobian"),
+    ),
+    _entry(
+        "word",
+        "critical-damping",
+        "Where a complex pair of eigenvalues becomes real: below it deviations swing, above it one"
+        " of them gets slower again.",
+        "lambda^2 + c lambda + k = 0 has the pair -c/2 +- i w for c < 2 sqrt(k), and both roots at"
+        " -sqrt(k) for c = 2 sqrt(k), the fastest there is; far beyond, the slow one is -k/c. xy"
+        " eta = 1, uniform-wgan eta = 3/2, dirac (gan) gamma = 1, sigma = sqrt(2), eta = 2;"
+        " nonparametric tau = 4 Phi''(1)/a, which is 4 for non-saturating. `stability` marks it.",
+        "ratiogan stability uniform-wgan --sweep eta=0,0.5,1.5,3",
+        HERE,
+        aliases=("damping", "critical-eta", "critical"),
+        related=("eigenvalue", "regularised", "two-time-scale", "uniform-wgan"),
+    ),
+    _entry(
+        "word",
+        "nagarajan-kolter",
+        "Under assumptions I to III a GAN is locally exponentially stable, although V is concave"
+        " for both players.",
+        "I: p_g = p_r and D = 0, so V_GG = 0. II: K = V_DD is negative definite. III: P = grad_G"
+        " grad_D V has full column rank. Then J = [[0, -P^T], [P, K]] and Re lambda |(g, d)|^2 ="
+        " d^T K d <= 0, which is 0 only for d = 0, so P g = 0, so g = 0. A WGAN has K = 0: II"
+        " fails. Where II or III fail along equilibria only, it is stable modulo these.",
+        "ratiogan stability linear-quadratic",
+        f'{LOCAL_SLIDES}, "Assumption 1", "Main result"; Nagarajan and Kolter 2017',
+        aliases=(
+            *("assumptions", "assumption-1", "assumption-2", "assumption-3", "locally-stable"),
+            *("i-realisable", "ii-curvature", "iii-rank", "subspace", "stable-modulo-equilibria"),
+        ),
+        related=("jacobian", "linear-pair", "linear-quadratic", "eta-not-too-large"),
+    ),
+    _entry(
+        "word",
+        "foresighted-generator",
+        "It minimises V + eta |grad_D V|^2: where V is small and the discriminator has nothing to"
+        " learn. The greedy one collapses.",
+        "In minimax, with D = f*(R_0), |grad_D V|^2 = E[(R - R_0)^2/(1 + R_0)^2], so that its"
+        " minimum is a GLGD step: R_0 - (1 + R_0)^2 (u - lambda)/(2 eta), while R >= 0. eta acts"
+        " as 1/(2 alpha). Near R = 1 the factor per step is 1 - 2 Phi''(1)/eta: it converges"
+        " locally iff eta > Phi''(1) = 1/2, and eta -> 0 is the collapse.",
+        "ratiogan dynamics uniform-wgan --method simultaneous --method regularised:eta=0.5",
+        f'{LOCAL_SLIDES}, "Foresighted generator"',
+        aliases=("foresighted", "greedy", "greedy-generator"),
+        related=("regularised", "alternating", "glgd", "mode-collapse"),
+    ),
+    _entry(
+        "word",
+        "duality-gap",
+        "max_i (A y)_i - min_j (A^T x)_j: what both players of a zero-sum matrix game could gain"
+        " by a better answer.",
+        "It is at least 0, for x^T A y lies between the two, and 0 exactly at an equilibrium (von"
+        " Neumann's minimax theorem). It needs no distance to an equilibrium, of which there may"
+        " be many. In rps it is 2 for any two pure actions, 0 at 1/3 each.",
+        "ratiogan dynamics rps --method fictitious-play --max-steps 10000",
+        "von Neumann 1928",
+        aliases=("gap", "exploitability"),
+        related=("fictitious-play", "matrix-game", "nash-equilibrium"),
+    ),
+)
+
 _ERRATA = (
     _entry(
         "erratum",
@@ -1475,6 +1939,40 @@ _ERRATA = (
         " in vanishing gradients.",
         aliases=("saturation", "log-d-trick", "vanishing-gradients"),
         related=("critic", "wasserstein", "minimax", "non-saturating"),
+    ),
+    _entry(
+        "erratum",
+        "xy-chaos",
+        "Nothing is chaotic, and signs play no part: every simultaneous step multiplies the radius"
+        " by exactly sqrt(1 + alpha^2).",
+        "x^2 + y^2 <- (x - alpha y)^2 + (y + alpha x)^2 = (1 + alpha^2)(x^2 + y^2), and each step"
+        " turns by arctan(alpha): a linear spiral, in which two runs part by the same factor. At"
+        " alpha = 0.1 it is 1.00499 per step: twice the radius after 139 steps, 1.37 times after"
+        " each turn of 63. The circle of the slides is the flow's alone.",
+        "ratiogan dynamics bilinear --method simultaneous --alpha 0.1",
+        f'{XY_SLIDES}, "Possible behaviour #2: Chaotic behaviour", "#3: Cycles"',
+        printed="Once x and y have different signs, every following gradient update causes huge"
+        " oscillation and the instability gets worse in time. [...] It can get stuck in cycles or"
+        " become chaotic.",
+        aliases=("chaos", "chaotic", "oscillation"),
+        related=("bilinear", "simultaneous", "flow", "energy"),
+    ),
+    _entry(
+        "erratum",
+        "eta-not-too-large",
+        "Sufficient, not necessary: in continuous time every eta > 0 with K - 2 eta P P^T < 0 is"
+        " stable, if P has full column rank.",
+        "The norm has no 1/2: J = [[K, P], [-P^T (I + 2 eta K), -2 eta P^T P]] (D first). With g +"
+        " 2 eta P^T d for g it is [[K - 2 eta P P^T, P], [-P^T, 0]], which is Hurwitz then, as in"
+        " nagarajan-kolter. A WGAN, K = 0, needs full row rank too: critic directions that P does"
+        " not reach keep eigenvalue 0. What limits eta is the step: on xy alpha < 2/(eta +"
+        " sqrt(eta^2 - 1)) from eta = 1 on.",
+        "ratiogan stability uniform-wgan --sweep eta=0,0.5,1.5,10",
+        f'{LOCAL_SLIDES}, "Gradient-norm based regularization"',
+        printed="Under similar assumptions, the equilibrium of the regularized simultaneous"
+        " gradient descent (W)GAN system is locally exponentially stable when eta not too large.",
+        aliases=("eta-factor", "not-too-large"),
+        related=("regularised", "nagarajan-kolter", "uniform-wgan", "critical-damping"),
     ),
 )
 
@@ -1625,6 +2123,8 @@ EXPLANATIONS = {
         _SCENARIOS,
         _FAMILIES,
         _GAMES,
+        _FIELDS,
+        _METHODS,
         _GEOMETRIES,
         _STEPS,
         _TIES,
@@ -1635,6 +2135,7 @@ EXPLANATIONS = {
         _DIVERGENCES,
         _WORDS,
         _TRAINING_WORDS,
+        _DYNAMICS_WORDS,
         _ERRATA,
     )
     for entry in group

@@ -96,6 +96,22 @@ class Logits:
         """dl_g/dphi."""
         return self._disc_slopes(phi)[1]
 
+    def curvatures(self, phi):
+        """d^2 l_r/dphi^2 and d^2 l_g/dphi^2; 0 between the corners of hinge and 0-1."""
+        phi = np.asarray(phi, dtype=float)
+        if self.disc is None:
+            step = 6e-6 * np.maximum(1.0, np.abs(phi))
+            above, below = self._disc_slopes(phi + step), self._disc_slopes(phi - step)
+            return tuple((a - b) / (2.0 * step) for a, b in zip(above, below, strict=True))
+        form, (p, _, _) = self.disc
+        if form == CROSS_ENTROPY:
+            share = _Link("(0, 1)").slope(phi)
+            return share, share.copy()
+        if form == EXPONENTIAL:
+            return p * p * np.exp(-p * phi), p * p * np.exp(p * phi)
+        flat = np.full_like(phi, 2.0 * p if form == QUADRATIC else 0.0)
+        return flat, flat.copy()
+
     def generator_loss(self, phi):
         """u, the generator's loss on its own data."""
         phi = np.ascontiguousarray(phi, dtype=float)

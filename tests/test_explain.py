@@ -18,12 +18,17 @@ TABLES = {
     "tie rule": catalogue.TIES,
     "status": catalogue.STATUSES,
     "preset": catalogue.PRESETS,
+    "field": catalogue.FIELDS,
+    "method": catalogue.METHODS,
 }
+# Methods that are called like an algorithm or a word, which keep the name.
+TAKEN = {"method": ("alternating", "best-response")}
 
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_every_name_of_the_catalogue_is_explained(kind):
     for name in TABLES[kind]:
+        name = f"{kind}-{name}" if name in TAKEN.get(kind, ()) else name
         assert find(name) is not None, name
         assert find(name).kind == kind
         assert find(name).name == name
@@ -43,7 +48,8 @@ def test_exit_codes_numbers_and_errata_are_explained():
         assert find(f"exit-{code}").kind == "exit code"
         assert find(str(code)).name == f"exit-{code}"
     assert find("0.693").kind == find("1.386").kind == "number"
-    assert find("lsgan-pearson").printed and find("mixed-geometry").printed
+    for name in ("lsgan-pearson", "mixed-geometry", "xy-chaos", "eta-not-too-large"):
+        assert find(name).printed, name
 
 
 @pytest.mark.parametrize("entry", EXPLANATIONS.values(), ids=lambda entry: entry.name)
@@ -76,6 +82,7 @@ def test_the_command_that_shows_it_can_be_typed(command):
 def test_aliases_lead_somewhere_and_shadow_nothing():
     assert set(ALIASES.values()) <= set(EXPLANATIONS)
     assert not set(ALIASES) & set(EXPLANATIONS)
+    assert len(ALIASES) == sum(len(entry.aliases) for entry in EXPLANATIONS.values())
     for alias in ALIASES:
         assert find(alias).name == ALIASES[alias]
 
@@ -93,6 +100,11 @@ def test_aliases_lead_somewhere_and_shadow_nothing():
         ("least-squares:a=-1,b=1,c=0", "lsgan-pearson"),
         ("bimodal:sd=1", "bimodal"),
         ("exit 5", "exit-5"),
+        ("xy", "bilinear"),
+        ("momentum:beta=-0.5", "momentum"),
+        ("alternating:first=disc", "method-alternating"),
+        ("eta-factor", "eta-not-too-large"),
+        ("Nash equilibrium", "nash-equilibrium"),
     ],
 )
 def test_names_are_found_as_people_write_them(text, name):

@@ -41,6 +41,13 @@ LAZY = {
     ("ratiogan.twosample.diagnosis", "ratiogan.report"): "as for solution",
     ("ratiogan.twosample.*", "ratiogan.plots"): "as for solution",
     ("ratiogan.distribution", "matplotlib"): "only images need it",
+    (
+        "ratiogan.solution",
+        "ratiogan.dynamics",
+    ): "start-up: only a file of dynamics needs its fields",
+    ("ratiogan.dynamics.records", "ratiogan.plots"): "as for solution",
+    ("ratiogan.dynamics.records", "ratiogan.animation"): "as for solution",
+    ("ratiogan.dynamics.*", "scipy"): "start-up: only flows and searches need it",
 }
 
 # The only places of each library; NumPy may be used above floor 1.
@@ -48,7 +55,12 @@ THIRD_PARTY = {
     "click": "ratiogan.cli.",
     "matplotlib": ("ratiogan.plots", "ratiogan.animation"),
     "PIL": "ratiogan.animation",
-    "numba": ("ratiogan._jit", "ratiogan._vmath", "ratiogan.solvers.glgd"),
+    "numba": (
+        "ratiogan._jit",
+        "ratiogan._vmath",
+        "ratiogan.solvers.glgd",
+        "ratiogan.dynamics.march",
+    ),
     "llvmlite": ("ratiogan._jit", "ratiogan._vmath"),
     "numpy": "ratiogan.",
     "scipy": "ratiogan.twosample.",

@@ -152,13 +152,12 @@ def _header(name, field, job):
 
 
 def _settings(found):
-    from ratiogan.dynamics.equilibria import said
     from ratiogan.text import significant
 
     run = found.trajectories[0]
-    parts = [f"start {said(run.states[0])}"]
+    parts = [f"start {found.field.said(run.states[0])}"]
     if run.equilibrium is not None:
-        parts.append(f"equilibrium {said(run.equilibrium)}")
+        parts.append(f"equilibrium {found.field.said(run.equilibrium)}")
     if run.alpha_gen == run.alpha_disc:
         parts.append(f"alpha {significant(run.alpha_gen)}")
     else:

@@ -5,13 +5,13 @@ import time
 
 import numpy as np
 
+from ratiogan.catalogue import FIELDS
 from ratiogan.dynamics.equilibria import (
     check_equilibrium,
     nearest_equilibrium,
-    neutral_directions,
-    said,
 )
 from ratiogan.dynamics.fields import field as field_from
+from ratiogan.dynamics.fields import parameter_matters, with_parameter
 from ratiogan.dynamics.integrators import measured_factor, simulate
 from ratiogan.dynamics.methods import check_method, method_of
 from ratiogan.dynamics.records import (
@@ -75,13 +75,13 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     ('exponentially stable', array([-0.25+0.433j, -0.25-0.433j]))
     """
     began = time.perf_counter()
-    spec = field
     field = field_from(field)
     if point is None:
         point = nearest_equilibrium(field, field.start)
         if point is None:
             raise InputError(
-                f"no equilibrium of {field.spec} was found near its start {said(field.start)}.",
+                f"no equilibrium of {field.spec} was found near its start "
+                f"{field.said(field.start)}.",
                 argument="point",
                 fix="Pass the point, or start nearer to it.",
             )
@@ -92,20 +92,20 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     chosen = [check_method(method_of(text), field) for text in methods or _shown(field)]
     blocks = field.blocks(point)
     eigenvalues, multiplicities = _eigenvalues(blocks)
-    neutral = neutral_directions(field, point)
-    verdict = _verdict(eigenvalues, multiplicities, neutral)
+    neutral, modulo = field.neutral(point)
+    verdict = _verdict(eigenvalues, neutral)
     assumptions = _assumptions(field, point)
     rows = tuple(_assess(method, field, point, alpha) for method in chosen)
-    small = field.size <= WRITTEN_OUT and len(blocks) == 1
+    small = field.size <= WRITTEN_OUT and len(blocks[0][0]) == field.size
     made = {
         "field": field, "point": point, "residual": residual,
         "jacobian": blocks[0][0] if small else None, "agreement": _agreement(field, point),
         "eigenvalues": eigenvalues, "multiplicities": multiplicities, "verdict": verdict,
         "neutral": neutral, "assumptions": assumptions, "alpha": alpha, "methods": rows,
         "theorem": _theorem(field, verdict, assumptions),
-        "path": eigenvalue_path(spec, field, point, sweep),
+        "path": eigenvalue_path(field, point, sweep),
     }  # fmt: skip
-    return Stability(**made, finding=_finding(made), seconds=time.perf_counter() - began)
+    return Stability(**made, finding=_finding(made, modulo), seconds=time.perf_counter() - began)
 
 
 def _shown(field):
@@ -121,28 +121,24 @@ def _eigenvalues(blocks):
     """Eigenvalues of every block with how often each occurs, the largest real part first."""
     values = np.concatenate([np.linalg.eigvals(matrix) for matrix, _, _ in blocks]).astype(complex)
     counts = np.concatenate([np.full(len(matrix), count) for matrix, _, count in blocks])
-    order = np.lexsort((-values.imag, -values.real.round(12)))
+    order = np.lexsort((-values.imag, -np.abs(values.imag).round(12), -values.real.round(12)))
     return values[order], counts[order]
 
 
-def _verdict(values, counts, neutral):
+def _verdict(values, neutral):
     """The word for it, once the directions of the subspace of equilibria are set aside."""
     scale = max(float(np.abs(values).max(initial=0.0)), 1e-300)
-    order = np.argsort(np.abs(values), kind="stable")
-    left, kept = neutral, []
-    for at in order:
-        aside = min(left, int(counts[at]))
-        left -= aside
-        if counts[at] > aside:
-            kept.append(values[at].real)
-    if not kept:
-        return "marginal"
-    worst = max(kept)
+    worst = float(_others(values, neutral).real.max(initial=-np.inf))
     if worst > _MARGINAL * scale:
         return "unstable"
-    if worst >= -_MARGINAL * scale:
+    if worst >= -_MARGINAL * scale or not np.isfinite(worst):
         return "marginal"
     return "stable modulo equilibria" if neutral else "exponentially stable"
+
+
+def _others(values, neutral):
+    """The eigenvalues but for the `neutral` smallest, which are those of other equilibria."""
+    return values[np.argsort(np.abs(values), kind="stable")][neutral:]
 
 
 def _agreement(field, point):
@@ -174,13 +170,11 @@ def _agreement_of_blocks(field, point, blocks):
     return {"dense eigenvalues": float(apart[linear_sum_assignment(apart)].max())}
 
 
-def eigenvalue_path(spec, field, point, sweep=None, count=161):
+def eigenvalue_path(field, point, sweep=None, count=161):
     """The eigenvalues of J against one parameter of the field; None where it has none.
 
     Parameters
     ----------
-    spec : str, Field or callable
-        What the field was made from.
     field : Field
     point : array (n,)
         The equilibrium that is followed.
@@ -192,7 +186,7 @@ def eigenvalue_path(spec, field, point, sweep=None, count=161):
     -------
     EigenvaluePath or None
     """
-    key, values, make = _path_parameter(spec, field, sweep)
+    key, values, make = _path_parameter(field, sweep)
     if key is None:
         return None
     low, high = min(values), max(values)
@@ -218,42 +212,38 @@ def eigenvalue_path(spec, field, point, sweep=None, count=161):
     return EigenvaluePath(key, grid, np.array(rows), _critical(grid, np.array(rows), at))
 
 
-def _path_parameter(spec, field, sweep):
+def _path_parameter(field, sweep):
     """Name and values of the parameter, and how a field with another value is made."""
 
     def remade(key):
-        return lambda value: field_from(spec, **{key: value})
+        return lambda value: with_parameter(field, key, value)
 
-    named = isinstance(spec, str) and ".py:" not in spec
+    def more_regularised(value):
+        return field.regularised(eta=value - field.eta)
+
+    own = FIELDS[field.name].defaults if field.name in FIELDS else {}
     if sweep is not None:
         key, values = sweep
         values = [float(value) for value in values]
-        own = named and key in _parameters(spec)
-        used = own and remade(key)(values[0]).spec != remade(key)(values[0] + 1.0).spec
-        if key == "eta" and not used:
-            return key, values, lambda value: field.regularised(eta=value - field.eta)
-        if own and not used:
+        if key == "eta" and not (key in own and parameter_matters(field, key)):
+            return key, values, more_regularised
+        low, high = (with_parameter(field, key, values[0] + more) for more in (0.0, 1.0))
+        if key in own and low.spec == high.spec:
             raise InputError(
                 f"{key} makes no difference to {field.spec}.",
                 argument="sweep",
                 fix="Sweep a parameter that it uses, or eta.",
             )
         return key, values, remade(key)
-    options = parse(spec).options if named else {}
+    options = parse(field.spec).options if field.name in FIELDS else {}
     for key in _NATURAL:
-        if key in options and float(options[key]) > 0:
-            return key, [0.0 if key != "tau" else 0.1, 4.0 * float(options[key])], remade(key)
-    if field.n_gen and field.n_gen < field.size and not hasattr(field, "payoff"):
+        if float(options.get(key, 0)) > 0 and (key, options[key]) != ("tau", 1):
+            return key, [0.1 if key == "tau" else 0.0, 4.0 * float(options[key])], remade(key)
+    if 0 < field.n_gen < field.size and not hasattr(field, "payoff"):
         scale = _cross_scale(field, nearest_equilibrium(field, field.start))
         if scale > 0:
-            return "eta", [0.0, 2.0 / scale], lambda value: field.regularised(eta=value - field.eta)
+            return "eta", [0.0, 2.0 / scale], more_regularised
     return None, (), None
-
-
-def _parameters(spec):
-    from ratiogan.catalogue import FIELDS
-
-    return FIELDS[parse(spec).name].defaults
 
 
 def _cross_scale(field, point):
@@ -317,56 +307,35 @@ def _critical(values, rows, at):
 
 def _assess(method, field, point, alpha):
     """One row: the radius at alpha, the limits, and a run near the equilibrium."""
-    stepped_on = method.field(field)
-    blocks = stepped_on.blocks(point)
-    neutral = neutral_directions(stepped_on, point)
+    blocks = method.blocks(field, point)
+    neutral, _ = method.field(field).neutral(point)
     measured = _measure(method, field, point, alpha)
     nothing = np.empty(0)
     if method.is_flow:
-        values, counts = _eigenvalues(blocks)
-        order = np.argsort(np.abs(values), kind="stable")
-        rest = values[order][_aside(counts[order], neutral) :]
-        rate = float(rest.real.max()) if rest.size else 0.0
+        others = _others(_eigenvalues(blocks)[0], neutral)
+        rate = float(others.real.max()) if others.size else 0.0
         measured = None if measured is None else math.log(measured) / alpha
         return MethodStability(
             method.spec, None, math.nan, math.nan, math.nan, measured, rate, nothing, nothing
         )
-    once = _aside(np.concatenate([np.full(len(m), c) for m, _, c in blocks]), neutral, blocks)
-    radius = float(spectral_radius(method, blocks, alpha, once)[0])
-    largest, best, least, alphas, radii = step_limits(method, blocks, once)
+    radius = float(spectral_radius(method, blocks, alpha, neutral)[0])
+    largest, best, least, alphas, radii = step_limits(method, blocks, neutral)
     return MethodStability(method.spec, radius, largest, best, least, measured, None, alphas, radii)
-
-
-def _aside(counts, neutral, blocks=None):
-    """How many of the distinct eigenvalues are those of the subspace of equilibria."""
-    if blocks is not None:
-        return sum(
-            len(matrix) - np.linalg.matrix_rank(matrix, tol=rank_tolerance(matrix))
-            for matrix, _, _ in blocks
-        )
-    aside, left = 0, neutral
-    for count in counts:
-        if left < count:
-            break
-        left -= count
-        aside += 1
-    return aside
 
 
 def _measure(method, field, point, alpha):
     """The factor per step of a run that starts near the equilibrium; None if there is none."""
     start = field.nudged(point, _NUDGE)
     run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
-    scale = _NUDGE * (1.0 + float(np.linalg.norm(point)))
-    across = field.across(run.states, point)
-    sizes = np.linalg.norm(across - point, axis=1)
+    away = field.away(run.states, point)
+    sizes = np.linalg.norm(away, axis=1)
     # Up to where it leaves the neighbourhood in which it is linear, or is within a millionth of its
     # rounding: some 1e-16 of a step, 1e-13 of a flow.
     floor = 1e-4 if method.is_flow else 1e-5
-    near = (sizes < 1e3 * scale) & (sizes > floor * scale)
+    near = (sizes < 1e3 * sizes[0]) & (sizes > floor * sizes[0])
     last = int(np.argmin(near)) if not near.all() else len(near)
     remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
-    return measured_factor(run.steps[:last], across[:last], point, remembers)
+    return measured_factor(run.steps[:last], away[:last], remembers)
 
 
 # --- words ---------------------------------------------------------------------------------------
@@ -395,7 +364,7 @@ def _assumptions(field, point):
         )
     tol = 1e-9 * max(1.0, *(abs(x) for x in bends))
     strict, full = bool(max(bends) < -tol), bool(min(pulls) > tol)
-    neutral = neutral_directions(game, point)
+    neutral, _ = game.neutral(point)
     blocks = game.blocks(point)
     idle = sum(count * number for number, (_, _, count) in zip(idle, blocks, strict=True))
     flat = max(rests, default=0.0)
@@ -406,7 +375,7 @@ def _assumptions(field, point):
         ),
         Assumption(
             "II curvature", f"the discriminator's Hessian{without} is negative definite", strict,
-            f"its largest eigenvalue is {significant(max(bends))}",
+            f"its largest eigenvalue is {significant(max(bends) + 0.0)}",
         ),
         Assumption(
             "III rank", "the cross term grad_G grad_D V has full column rank", full,
@@ -415,7 +384,7 @@ def _assumptions(field, point):
         Assumption(
             "subspace", "where II or III fail, they do so along equilibria only",
             None if strict and full else bool(idle == neutral),
-            f"{idle} flat directions, {neutral} of equilibria",
+            f"{idle} flat, {neutral} of equilibria",
         ),
         Assumption(
             "linear in G", "grad^2_G V = 0 at the equilibrium, though V is concave in both players",
@@ -440,7 +409,7 @@ def _damping(field, point):
             worst = max(worst, float(np.linalg.eigvalsh(damped).max()))
     return Assumption(
         "regulariser", "K - 2 eta P P^T is negative definite (K, P: II and III)", worst < 0.0,
-        f"its largest eigenvalue is {significant(worst)}",
+        f"its largest eigenvalue is {significant(worst + 0.0)}",
     )  # fmt: skip
 
 
@@ -490,33 +459,31 @@ _VERDICTS = {
 }
 
 
-def _finding(made):
-    verdict = made["verdict"]
+def _finding(made, modulo):
+    """The verdict with its numbers, and what it means for steps."""
+    field, verdict = made["field"], made["verdict"]
     values, counts = made["eigenvalues"], made["multiplicities"]
-    parts = [f"{_VERDICTS[verdict]} at {said(made['point'])}"]
-    real = values.real
+    said = f"{_VERDICTS[verdict]} at {field.said(made['point'])}"
     some = "both eigenvalues have" if counts.sum() == 2 else f"all {counts.sum()} eigenvalues have"
-    if verdict == "stable modulo equilibria":
-        many = "a line" if made["neutral"] == 1 else f"a subspace of {made['neutral']} dimensions"
-        parts[0] += f" modulo {many} of equilibria"
-        rest = np.sort(real)[: real.size - _aside(np.sort(counts), made["neutral"])]
-        inner = real[np.abs(values) > 1e-9 * np.abs(values).max()]
-        parts.append(f"all other eigenvalues have real part {_upto(inner if inner.size else rest)}")
-    elif verdict == "unstable":
-        parts.append(f"an eigenvalue has real part {significant(real.max(), 4)}")
-    elif verdict == "exponentially stable":
-        parts.append(f"{some} real part {_upto(real)}")
+    if made["neutral"]:
+        said += f" modulo {modulo}"
+        some = "all other eigenvalues have"
+    real = _others(values, made["neutral"]).real
+    if verdict == "unstable":
+        parts = [f"an eigenvalue has real part {significant(real.max(), 4)}"]
+    elif verdict == "marginal":
+        axis = np.abs(values.real) <= 1e-9 * np.abs(values).max()
+        turning = float(np.abs(values.imag[axis]).max(initial=0.0))
+        part = f"one is +-{significant(turning, 4)}i" if turning else "one is 0"
+        if counts.sum() == 2 and turning:
+            part = f"the eigenvalues are +-{significant(turning, 4)}i"
+        parts = [f"{part}, on the imaginary axis" if turning else part]
     else:
-        turning = np.abs(values.imag).max()
-        often = "0" if real.min() > -1e-9 * np.abs(values).max() else "at most 0"
-        parts.append(
-            f"{some} real part {often}, the fastest {'pair is' if turning else 'is'} "
-            f"{'+-' + significant(turning, 4) + 'i' if turning else '0'}"
-        )
+        parts = [f"{some} real part {_upto(real)}"]
     steps = [row for row in made["methods"] if row.radius is not None]
     if steps:
         parts.append(_limit_text(steps[0]))
-    return f"{parts[0]}: {'; '.join(parts[1:])}."
+    return f"{said}: {'; '.join(parts)}."
 
 
 def _upto(real):

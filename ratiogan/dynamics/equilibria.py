@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ratiogan.dynamics.vector_field import rank_tolerance
 from ratiogan.errors import InputError
 
 AT_REST = 1e-9  # a velocity below this, over 1 + |point|, counts as none
@@ -69,9 +68,9 @@ def check_equilibrium(field, point):
     """
     off = residual(field, point)
     if off > AT_REST:
-        known = "; ".join(said(at) for at in field.equilibria[:3])
+        known = "; ".join(field.said(at) for at in field.equilibria[:3])
         raise InputError(
-            f"{said(point)} is no equilibrium of {field.spec}: |velocity| is "
+            f"{field.said(point)} is no equilibrium of {field.spec}: |velocity| is "
             f"{field.norm(field.velocity(point)):.3g} there.",
             argument="point",
             fix=f"Known: {known}." if known else "Leave it out, and one is searched for.",
@@ -79,27 +78,8 @@ def check_equilibrium(field, point):
     reason = None if field.kink is None else field.kink(point)
     if reason is not None:
         raise InputError(
-            f"{field.spec} is not differentiable at {said(point)}: {reason}.",
+            f"{field.spec} is not differentiable at {field.said(point)}: {reason}.",
             argument="field",
             fix=f"See what it does: ratiogan dynamics {field.spec}",
         )
     return off
-
-
-def neutral_directions(field, point):
-    """How many dimensions the equilibria have at `point`: those of the kernel of J.
-
-    A direction is counted where J is 0 along it to rounding; whether the field is at rest all
-    along it, and not to first order only, a trajectory shows.
-    """
-    return sum(
-        count * (len(matrix) - np.linalg.matrix_rank(matrix, tol=rank_tolerance(matrix)))
-        for matrix, _, count in field.blocks(point)
-    )
-
-
-def said(point):
-    """A state as it is written: (0, 0); a long one by its size."""
-    if len(point) > 8:
-        return f"the state of {len(point)} numbers"
-    return f"({', '.join(f'{x:.6g}' for x in np.asarray(point) + 0.0)})"

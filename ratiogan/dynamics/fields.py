@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ratiogan.catalogue import FIELDS
-from ratiogan.dynamics import march
+from ratiogan.dynamics import grid_game, march, matrix_games
 from ratiogan.dynamics.vector_field import Conserved, Field, field_of
 from ratiogan.errors import (
     InputError,
@@ -75,7 +75,10 @@ def field(spec, **parameters):
             return thing
         return field_of(thing, **{"name": str(spec), **parameters})
     given = parse(spec)
+    game = parameters.pop("game", None) if given.name == "nonparametric" else None
     resolve(given, FIELDS, "field", "ratiogan list fields", **parameters)
+    if game is not None:
+        parameters["game"] = game
     return _BUILDERS[given.name](**{**given.options, **parameters})
 
 
@@ -352,9 +355,33 @@ def rock_paper_scissors():
     >>> rock_paper_scissors().equilibria[0].round(3)
     array([0.333, 0.333, 0.333, 0.333, 0.333, 0.333])
     """
-    from ratiogan.dynamics.matrix_games import ROCK_PAPER_SCISSORS
+    return matrix_game(
+        matrix_games.ROCK_PAPER_SCISSORS, spec="rps", actions=("rock", "paper", "scissors")
+    )
 
-    return matrix_game(ROCK_PAPER_SCISSORS, spec="rps", actions=("rock", "paper", "scissors"))
+
+def with_parameter(field_, key, value):
+    """The same field with another value of one parameter.
+
+    Raises
+    ------
+    InputError
+        If it has no such parameter, or is your own.
+    """
+    if field_.name not in FIELDS:
+        raise InputError(
+            f"{key} cannot be varied: {field_.spec} is no built-in field.",
+            argument="sweep",
+            fix="Sweep alpha, a parameter of the method, or eta.",
+        )
+    source = field_.source
+    return field(source["spec"], **{**source["more"], key: value})
+
+
+def parameter_matters(field_, key):
+    """Whether another value of this parameter makes another field."""
+    low, high = (with_parameter(field_, key, value) for value in (0.5, 0.75))
+    return low.spec != high.spec
 
 
 def _numbers(name, values):
@@ -414,8 +441,6 @@ def matrix_game(matrix=None, other=None, rows=None, spec=None, actions=None):
     >>> matrix_game([[1, -1], [-1, 1]]).equilibria[0]
     array([0.5, 0.5, 0.5, 0.5])
     """
-    from ratiogan.dynamics import matrix_games
-
     entries = matrix_games.MATCHING_PENNIES if matrix is None else _matrix(matrix, rows)
     second = None if other is None else _matrix(other, rows)
     if spec is None:
@@ -451,9 +476,7 @@ def nonparametric(game="non-saturating", cells=64, tau=1.0, eta=0.0):
     >>> values.round(4)[:2], how_many[:2]
     (array([-0.25+0.433j, -0.25-0.433j]), array([4095, 4095]))
     """
-    from ratiogan.dynamics.grid_game import nonparametric as grid_game
-
-    return grid_game(game, cells=cells, tau=tau, eta=eta)
+    return grid_game.nonparametric(game, cells=cells, tau=tau, eta=eta)
 
 
 _BUILDERS = {

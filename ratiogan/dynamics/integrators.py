@@ -5,9 +5,12 @@ import time
 
 import numpy as np
 
+from ratiogan.catalogue import METHODS
 from ratiogan.dynamics import lanes, march
-from ratiogan.dynamics.equilibria import nearest_equilibrium, neutral_directions
+from ratiogan.dynamics.equilibria import nearest_equilibrium
 from ratiogan.dynamics.fields import field as field_from
+from ratiogan.dynamics.fields import with_parameter
+from ratiogan.dynamics.matrix_games import PROCESSES, march_game
 from ratiogan.dynamics.methods import check_method, method_of
 from ratiogan.dynamics.records import Dynamics, Trajectory
 from ratiogan.dynamics.spectra import radius_of
@@ -17,13 +20,15 @@ from ratiogan.errors import (
     check_not_negative,
     check_positive,
 )
+from ratiogan.spec import Spec, parse
 from ratiogan.text import significant
 
 MOST_KEPT = 5000  # states of one trajectory; above, they are spread evenly over its steps
 WINDOW = 400  # the last states, all of them: the factor is measured there
 MARGINAL = 1e-12  # a predicted factor this near to 1 is 1
 _FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
-_KINKED_TOL = 1e-9  # across a kink, tighter ones would ask for steps shorter than rounding
+_KINK_RTOL, _KINK_ATOL = 1e-8, 1e-10  # across a jump of the velocity no step is of high order
+_ROUNDING = 1e-10  # states this near to an equilibrium are left out of a fit
 
 
 def simulate(
@@ -178,7 +183,7 @@ def simulate_several(field, methods=(), sweep=None, **options):
             continue
         key, values = sweep
         for value in values:
-            run = _swept(field, base, spec, key, value, options)
+            run = _swept(base, spec, key, value, options)
             label = f"{key}={significant(value) if isinstance(value, float) else value}"
             object.__setattr__(run, "label", label if len(methods) == 1 else f"{spec} {label}")
             runs.append(run)
@@ -189,24 +194,14 @@ def simulate_several(field, methods=(), sweep=None, **options):
     )
 
 
-def _swept(field, base, method, key, value, options):
+def _swept(base, method, key, value, options):
     if key in ("alpha", "alpha_gen", "alpha_disc", "gen_steps", "disc_steps", "max_steps"):
         return simulate(base, method=method, **{**options, key: value})
-    parsed = method_of(method)
-    from ratiogan.catalogue import METHODS
-
+    parsed = parse(method)
     if key in METHODS[parsed.name].defaults:
-        rest = [part for part in parsed.spec.partition(":")[2].split(",") if part]
-        rest = [part for part in rest if not part.startswith(f"{key}=")]
-        body = ",".join([*rest, f"{key}={value}"])
-        return simulate(base, method=f"{parsed.name}:{body}", **options)
-    if not isinstance(field, str):
-        raise InputError(
-            f"{key} is no parameter of {parsed.name}, and a field that is an object has none.",
-            argument="sweep",
-            fix="Pass the field by name.",
-        )
-    return simulate(field_from(field, **{key: value}), method=method, **options)
+        named = Spec(parsed.name, {**parsed.options, key: value})
+        return simulate(base, method=str(named), **options)
+    return simulate(with_parameter(base, key, value), method=method, **options)
 
 
 # --- running -------------------------------------------------------------------------------------
@@ -321,15 +316,16 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
     stretch = method.rates(field, 1.0, alpha_disc / alpha_gen)
     velocity = field.replicator if method.name == "replicator" else field.velocity
 
-    rtol, atol = (_FLOW_RTOL, _FLOW_ATOL) if field.kink is None else (_KINKED_TOL, _KINKED_TOL)
-
     def derivative(_, state):
         return stretch * velocity(state)
 
+    smooth = field.kink is None
+    rtol, atol = (_FLOW_RTOL, _FLOW_ATOL) if smooth else (_KINK_RTOL, _KINK_ATOL)
+    times = alpha_gen * keep
     with np.errstate(all="ignore"):
         found = solve_ivp(
-            derivative, (0.0, alpha_gen * most), start, method="DOP853", rtol=rtol, atol=atol,
-            t_eval=alpha_gen * keep,
+            derivative, (0.0, times[-1]), start, method="DOP853", rtol=rtol, atol=atol,
+            t_eval=times,
         )  # fmt: skip
     states = found.y.T
     steps = keep[: len(states)]
@@ -344,16 +340,14 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
 
 
 def _matrix_run(field, method, start, alpha_gen, alpha_disc, most):
-    from ratiogan.dynamics.matrix_games import march_game
-
     keep = _kept_steps(most)
-    process = "projected-gradient" if method.name == "simultaneous" else method.name
+    process = method.name if method.name in PROCESSES else "projected-gradient"
     order = method.order
-    if method.name == "alternating":
-        process = "projected-gradient"
-    rates = (alpha_gen, alpha_disc)
-    done, states, moves, gaps = march_game(field, process, start, rates, most, keep, order)
-    return _Run(keep[: len(states)], states, done, march.ALL_STEPS, moves, gaps)
+    done, states, moves, gaps = march_game(
+        method.field(field), process, start, method.player_rates(alpha_gen, alpha_disc), most,
+        keep, order, method.gen_first,
+    )  # fmt: skip
+    return _Run(keep, states, done, march.ALL_STEPS, moves, gaps)
 
 
 # --- judging -------------------------------------------------------------------------------------
@@ -365,15 +359,15 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
     stepped_on = method.field(field)
     linear = point is not None and method.name not in ("fictitious-play", "best-response")
     if linear and (stepped_on.kink is None or stepped_on.kink(point) is None):
-        analysed = field.replicator_field() if method.name == "replicator" else field
-        multipliers = method.multipliers(analysed, point, alpha_gen, alpha_disc, *turns)
-        neutral = neutral_directions(method.field(analysed), point)
-        predicted = float(radius_of(multipliers, neutral))
+        multipliers = method.multipliers(field, point, alpha_gen, alpha_disc, *turns)
+        predicted = float(radius_of(multipliers, method.field(field).neutral(point)[0]))
     distance = (
         np.full(len(run.states), np.nan) if point is None else field.distance(run.states, point)
     )
-    across = run.states if point is None else field.across(run.states, point)
-    measured = measured_factor(run.steps, across, point, method.code in _REMEMBERING)
+    measured = None
+    if point is not None:
+        away = field.away(run.states, point)
+        measured = measured_factor(run.steps, away, method.code in _REMEMBERING)
     text, values = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
     status = _status(run, distance, predicted)
@@ -386,7 +380,8 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         "as_predicted": as_predicted, "equilibrium": point, "distance": distance,
         "multipliers": multipliers, "factor_predicted": predicted, "factor_measured": measured,
         "end_over_start": _over(distance), "conserved": text, "conserved_values": values,
-        "drift": drift, "moves": run.moves, "seconds": time.perf_counter() - began,
+        "drift": drift, "moves": run.moves, "gaps": run.gaps,
+        "seconds": time.perf_counter() - began,
     }  # fmt: skip
     made["finding"] = _finding(method, made)
     return Trajectory(**made)
@@ -401,27 +396,23 @@ def _over(distance):
     return float(distance[-1] / distance[0])
 
 
-def measured_factor(steps, states, point, remembers=False):
-    """The factor per step of the distance to `point`.
+def measured_factor(steps, away, remembers=False):
+    """The factor per step of the distance, out of the states less the equilibrium.
 
     That of the linear map fitted to the last states, on the few directions in which they move; a
     method that remembers its last state is fitted on pairs of states. Where no linear map fits,
     far from the equilibrium, that of the largest distances of an earlier and a later stretch.
     None where there are too few states, or they do not move.
     """
-    if point is None:
-        return None
-    away = states - point
     sizes = np.linalg.norm(away, axis=1)
-    moving = np.isfinite(sizes) & (sizes > 1e-10 * max(1.0, float(np.linalg.norm(point))))
+    moving = np.isfinite(sizes) & (sizes > _ROUNDING)
     count = int(np.argmin(moving)) if not moving.all() else len(moving)
     if count < 16:
         return None
     gaps = np.flatnonzero(np.diff(steps[:count]) != 1)
     # The second half, where terms of second order count for less, of what there is.
     first = max(gaps[-1] + 1 if gaps.size else 0, count - WINDOW, min(count // 2, count - 32))
-    rounding = 2.0**-52 * float(np.linalg.norm(point))
-    fitted = _fitted_map(away[first:count], remembers, rounding)
+    fitted = _fitted_map(away[first:count], remembers)
     if fitted is not None:
         return float(np.abs(np.linalg.eigvals(fitted)).max())
     quarter = count // 4
@@ -430,7 +421,7 @@ def measured_factor(steps, states, point, remembers=False):
     return float((late.max() / early.max()) ** (1.0 / span)) if span else None
 
 
-def _fitted_map(window, remembers, rounding):
+def _fitted_map(window, remembers):
     """The linear map from each state to the next, on the fewest directions that it takes.
 
     Further directions hold rounding and terms of second order, for which any map would be found.
@@ -445,7 +436,7 @@ def _fitted_map(window, remembers, rounding):
     before, after = window[:-1] / sizes[:-1, None], window[1:] / sizes[:-1, None]
     _, strength, directions = np.linalg.svd(before, full_matrices=False)
     # Where steps are below rounding, states stand still a hundred roundings off.
-    noise = 100.0 * rounding * float(np.linalg.norm(1.0 / sizes[:-1]))
+    noise = 100.0 * np.finfo(float).eps * float(np.linalg.norm(1.0 / sizes[:-1]))
     directions = directions[strength > max(1e-9 * strength[0], noise)][:12]
     maps, misfits = [], []
     for count in range(1, len(directions) + 1):
@@ -462,9 +453,8 @@ def _fitted_map(window, remembers, rounding):
 
 def _conserved(field, method, alpha_gen, alpha_disc, turns, states):
     """What this method conserves on this field, as text and along the states."""
-    if method.name == "replicator" and field.replicator_invariant() is not None:
-        invariant = field.replicator_invariant()
-        return invariant.text, invariant.value(states)
+    if method.name == "replicator" and field.replicator_conserved is not None:
+        return field.replicator_conserved.text, field.replicator_conserved.value(states)
     if method.name == "flow" and field.conserved is not None and alpha_gen == alpha_disc:
         return field.conserved.text, field.conserved.value(states)
     matrix = field.cross_matrix
@@ -513,25 +503,46 @@ def _status(run, distance, predicted):
 
 
 _PHRASES = {
-    "converged": "CONVERGED in {steps} steps",
-    "converging": "CONVERGING after {steps} steps",
-    "cycle": "CYCLE: after {steps} steps no nearer",
-    "unstable": "UNSTABLE: it moves away",
-    "diverged": "DIVERGED at step {steps}: the velocity is not finite",
-    "stalled": "STALLED at step {steps}: the implicit equation has no solution that Newton finds",
-    "max-steps": "{steps} steps taken",
+    "converged": "reaches the equilibrium",
+    "converging": "comes nearer",
+    "cycle": "goes round",
+    "unstable": "moves away",
+    "diverged": "ends where the velocity is not finite",
+    "stalled": "stops: its implicit equation has no solution that Newton's method finds",
+    "max-steps": "goes on",
 }
 
 
 def _finding(method, made):
     """One sentence with a number in it."""
-    said = _PHRASES[made["status"]].format(steps=made["n_steps"])
-    parts = [f"{method.spec} {said}"]
+    steps = made["n_steps"]
+    status = made["status"]
+    when = f"at step {steps}" if status in ("diverged", "stalled") else f"after {steps} steps"
+    said = f"{status.upper()} {when}: {method.spec} {_PHRASES[status]}"
     if math.isfinite(made["end_over_start"]):
-        parts.append(f"distance to the equilibrium x {significant(made['end_over_start'])}")
-    if made["factor_predicted"] is not None:
-        parts.append(f"predicted {made['factor_predicted']:.7f} per step")
-    return f"{'; '.join(parts)}."
+        said += f", distance x {significant(made['end_over_start'])}"
+    period = _period(made["moves"])
+    if period:
+        said += f", the pair of actions repeats every {period} moves"
+    elif made["gaps"] is not None:
+        said += f", gap {significant(made['gaps'][-1])}"
+    factors = [
+        f"{word} {made[f'factor_{word}']:.7g}"
+        for word in ("predicted", "measured")
+        if made[f"factor_{word}"] is not None
+    ]
+    return f"{said}; factor per step {', '.join(factors)}." if factors else f"{said}."
+
+
+def _period(moves):
+    """After how many moves the last pairs of actions repeat; 0 where they do not."""
+    if moves is None or len(moves) < 4:
+        return 0
+    half = len(moves) // 2
+    for period in range(1, min(half, 64) + 1):
+        if np.array_equal(moves[-half:], moves[-half - period : len(moves) - period]):
+            return period
+    return 0
 
 
 def _finding_of_all(runs):

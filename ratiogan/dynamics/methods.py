@@ -75,11 +75,21 @@ class Method:
             return field
         return field.regularised(eta=self.eta, consensus=self.consensus)
 
+    def blocks(self, field, point):
+        """The blocks of J of what this method follows, at an equilibrium of `field`."""
+        if self.name == "replicator":
+            return field.replicator_blocks(point)
+        return self.field(field).blocks(point)
+
     def rates(self, field, alpha_gen, alpha_disc=None):
         """Step sizes per coordinate; for arrays of alpha with one more axis in front."""
         alpha_disc = alpha_gen if alpha_disc is None else alpha_disc
         sizes = (field.n_gen, field.size - field.n_gen)
         return per_coordinate(*sizes, alpha_gen, self.ratio * np.asarray(alpha_disc))
+
+    def player_rates(self, alpha_gen, alpha_disc):
+        """Step sizes of both players."""
+        return alpha_gen, self.ratio * alpha_disc
 
     def update(self, jacobian, n_gen, rates, gen_steps=1, disc_steps=1):
         """The linear map of one step near an equilibrium.
@@ -144,8 +154,7 @@ class Method:
             Each block's once, however often it occurs.
         """
         found = []
-        stepped_on = self.field(field)
-        for matrix, n_gen, _ in stepped_on.blocks(point):
+        for matrix, n_gen, _ in self.blocks(field, point):
             rates = per_coordinate(
                 n_gen, len(matrix) - n_gen, alpha_gen,
                 self.ratio * (alpha_gen if alpha_disc is None else alpha_disc),
@@ -214,6 +223,12 @@ def check_method(method, field):
             argument="method",
             fix="Take simultaneous, alternating or flow; or a field such as rps.",
         )
+    if matrix_game and method.name in ("implicit", "momentum"):
+        raise InputError(
+            f"method {method.name} does not know the simplices of {field.spec}.",
+            argument="method",
+            fix=f"Take {', '.join(MATRIX_GAMES_ONLY)}, alternating, extragradient or optimistic.",
+        )
     if method.name == "flow" and np.isfinite([*field.lower, *field.upper]).any():
         raise InputError(
             f"the flow of {field.spec} does not know its clipping.",
@@ -233,6 +248,7 @@ _CODES = {
     "consensus": march.SIMULTANEOUS,
     "regularised": march.SIMULTANEOUS,
     "two-time-scale": march.SIMULTANEOUS,
+    "projected-gradient": march.SIMULTANEOUS,
 }
 
 

@@ -56,6 +56,8 @@ class Trajectory:
         The largest change of the conserved quantity.
     moves : array (K, 2) of int or None
         Pure actions played at every recorded step, by a matrix game's best responses.
+    gaps : array (K,) or None
+        Of a matrix game: what both players could gain by a best response.
     seconds : float
     """
 
@@ -80,6 +82,7 @@ class Trajectory:
     conserved_values: np.ndarray | None = None
     drift: float | None = None
     moves: np.ndarray | None = None
+    gaps: np.ndarray | None = None
     seconds: float = 0.0
 
     def __repr__(self):
@@ -239,7 +242,7 @@ class MethodStability:
         measured = "-" if self.measured is None else f"{self.measured:.6f}"
         return (
             self.method, f"{self.radius:.6f}", largest, _number(self.best_alpha, 4),
-            _number(self.best_radius, 6), measured,
+            "-" if math.isnan(self.best_radius) else f"{self.best_radius:.6f}", measured,
         )  # fmt: skip
 
     def to_dict(self):
@@ -349,15 +352,17 @@ class Stability:
         rest = [f"equilibrium residual {_number(self.residual, 2)}", *ways]
         values = self.eigenvalue_texts()
         if self.jacobian is None:
-            rows = [(f"  {value}",) for value in values]
-            return ["eigenvalues of the Jacobian", *(row[0] for row in rows), "   ".join(rest)]
+            rows = [f"  {value}" for value in values]
+            if self.field.constraint:
+                rows.append(f"  0 (off {self.field.constraint}, where no state is)")
+            return ["eigenvalues of the Jacobian", *rows, "   ".join(rest)]
         headings = ("Jacobian", *(f"d {name}" for name in names), "   eigenvalues")
         digits = 6 if len(names) <= 4 else 3
-        noise = 1e-15 * np.abs(self.jacobian).max()
-        shown = np.where(np.abs(self.jacobian) > noise, self.jacobian, 0.0)
+        rounding = 1e-14 * float(np.abs(self.jacobian).max(initial=0.0))
+        cleaned = np.where(np.abs(self.jacobian) <= rounding, 0.0, self.jacobian)
         rows = [
             (f"  {name}'", *(_number(entry, digits) for entry in row), f"   {value}")
-            for name, row, value in zip(names, shown, values, strict=True)
+            for name, row, value in zip(names, cleaned, values, strict=True)
         ]
         align = "<" + ">" * len(names) + "<"
         return [*table(headings, rows, align=align).split("\n"), "   ".join(rest)]
@@ -493,4 +498,7 @@ def _complex_text(value):
     real = f"{value.real:.4f}" if abs(value.real) >= 5e-5 else "0"
     if abs(value.imag) < 5e-13 * max(1.0, abs(value)):
         return real
-    return f"{real} {'-' if value.imag < 0 else '+'} {abs(value.imag):.4f}i"
+    imaginary = f"{abs(value.imag):.4f}i"
+    if real == "0":
+        return f"-{imaginary}" if value.imag < 0 else imaginary
+    return f"{real} {'-' if value.imag < 0 else '+'} {imaginary}"

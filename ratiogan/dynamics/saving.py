@@ -11,7 +11,16 @@ from ratiogan.files import write_atomically
 from ratiogan.text import jsonable
 
 SCHEMA = "ratiogan-dynamics"
-_ARRAYS = ("steps", "states", "distance", "multipliers", "equilibrium", "conserved_values", "moves")
+_ARRAYS = (
+    "steps",
+    "states",
+    "distance",
+    "multipliers",
+    "equilibrium",
+    "conserved_values",
+    "moves",
+    "gaps",
+)
 _NUMBERS = (
     *("method", "label", "alpha_gen", "alpha_disc", "n_steps", "status", "as_predicted"),
     *("finding", "factor_predicted", "factor_measured", "end_over_start", "conserved", "drift"),

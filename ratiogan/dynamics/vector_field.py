@@ -65,6 +65,8 @@ class Field:
         The same game without its penalty; None where there is none.
     matched : str
         Why p_g = p_r and D = 0 at the first equilibrium; empty where they are not.
+    constraint : str
+        What never moves and is no direction of the states, with the eigenvalue 0 that it adds.
     methods : tuple of str
         The methods that `dynamics` shows where none is asked for.
 
@@ -91,6 +93,7 @@ class Field:
     upper: np.ndarray = None
     bare: object = None
     matched: str = ""
+    constraint: str = ""
     methods: tuple = ("simultaneous",)
     kernel: tuple | None = field(default=None, repr=False)  # (code, parameters) of a built-in
     own: Callable | None = field(default=None, repr=False)  # a velocity in Python, of one state
@@ -189,19 +192,41 @@ class Field:
         """The Euclidean length of a velocity."""
         return float(np.sqrt(np.dot(velocity, velocity)))
 
-    def distance(self, states, point):
-        """From states (K, n) to an equilibrium, or to the subspace of equilibria it belongs to."""
-        away = self.across(states, point) - point
-        return np.sqrt(np.sum(np.square(away), axis=-1))
+    def away(self, states, point):
+        """From an equilibrium, or the subspace of equilibria it belongs to, to states (K, n)."""
+        away = np.asarray(states, dtype=float) - point
+        if self.kink is not None and self.kink(point) is not None:
+            return away
+        directions = _null_space(self._analytic(point))
+        return away - (away @ directions) @ directions.T
 
-    def across(self, states, point):
-        """The states (K, n), moved along the subspace of equilibria to where `point` is."""
-        states = np.asarray(states, dtype=float)
-        if self.cross_matrix is None:
-            return states
-        # Of a bilinear field the kernels of A and A^T are at rest.
-        directions = _null_space(self.jacobian(point))
-        return states - ((states - point) @ directions) @ directions.T
+    def distance(self, states, point):
+        """The length of `away`."""
+        return np.sqrt(np.sum(np.square(self.away(states, point)), axis=-1))
+
+    def neutral(self, point):
+        """How many dimensions the equilibria have at `point`, and what they are, in words.
+
+        Along each direction of the kernel of J another equilibrium is searched for: a field may
+        be at rest there to first order only.
+        """
+        found = 0
+        for matrix, _, count in self.blocks(point):
+            directions = _null_space(matrix)
+            if matrix.shape[0] == self.size:
+                found += sum(_has_neighbour(self, point, one) for one in directions.T)
+            else:
+                found += count * directions.shape[1]
+        return found, "" if not found else (
+            "a line of equilibria" if found == 1 else f"{found} dimensions of equilibria"
+        )
+
+    def said(self, point):
+        """A state as it is written."""
+        point = np.asarray(point, dtype=float) + 0.0
+        if point.size > 8:
+            return f"the state of {point.size} numbers"
+        return f"({', '.join(f'{x:.6g}' for x in point)})"
 
     def nudged(self, point, size):
         """A state a little off an equilibrium, in no direction in particular."""
@@ -304,6 +329,16 @@ def rank_tolerance(matrix):
 def _null_space(matrix):
     _, values, rows = np.linalg.svd(matrix)
     return rows[np.append(values, np.zeros(len(rows) - values.size)) <= rank_tolerance(matrix)].T
+
+
+def _has_neighbour(field, point, direction, step=1e-3, newtons=8):
+    """Whether there is another equilibrium about `step` away along `direction`."""
+    size = step * (1.0 + float(np.linalg.norm(point)))
+    state = point + size * direction
+    for _ in range(newtons):
+        state = state - np.linalg.pinv(field._analytic(state), rcond=1e-6) @ field.velocity(state)
+    rests = np.linalg.norm(field.velocity(state)) <= 1e-9 * size
+    return bool(rests and np.linalg.norm(state - point) > 0.5 * size)
 
 
 def _described(value):

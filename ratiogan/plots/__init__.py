@@ -42,6 +42,13 @@ from ratiogan.plots.divergences import (
     table_panels,
     table_title,
 )
+from ratiogan.plots.dynamics import (
+    dynamics_figure,
+    plot_distance,
+    plot_multipliers,
+    plot_players,
+    plot_portrait,
+)
 from ratiogan.plots.fields import on_plane, within_sight
 from ratiogan.plots.game import game_panels, game_title, plot_game
 from ratiogan.plots.look import finish, key_sentence, look_of, new_figure
@@ -71,6 +78,14 @@ from ratiogan.plots.several import (
     plot_left,
     plot_steps,
     several_figure,
+)
+from ratiogan.plots.simplex import plot_simplex
+from ratiogan.plots.stability import (
+    plot_eigenvalues,
+    plot_jacobian,
+    plot_paths,
+    plot_radii,
+    stability_figure,
 )
 from ratiogan.plots.sweep import (
     plot_sweep_courses,
@@ -109,7 +124,9 @@ __all__ = [
     "plot_critics",
     "plot_densities",
     "plot_discriminator",
+    "plot_distance",
     "plot_distributions",
+    "plot_eigenvalues",
     "plot_end",
     "plot_end_maps",
     "plot_errors",
@@ -119,6 +136,7 @@ __all__ = [
     "plot_generators",
     "plot_histograms",
     "plot_interval",
+    "plot_jacobian",
     "plot_jsd",
     "plot_left",
     "plot_level_ratios",
@@ -129,10 +147,15 @@ __all__ = [
     "plot_mode_bars",
     "plot_modes_line",
     "plot_modes_map",
+    "plot_multipliers",
     "plot_null",
     "plot_optimal_critic",
     "plot_optimal_discriminator",
+    "plot_paths",
+    "plot_players",
+    "plot_portrait",
     "plot_positions",
+    "plot_radii",
     "plot_ratio",
     "plot_ratio_band",
     "plot_ratio_map",
@@ -140,6 +163,7 @@ __all__ = [
     "plot_response",
     "plot_sample_densities",
     "plot_share_rows",
+    "plot_simplex",
     "plot_slope_map",
     "plot_slopes",
     "plot_steps",
@@ -170,7 +194,7 @@ def figure(result, style="slide", command=None):
 
     Parameters
     ----------
-    result : Solution, Comparison, Diagnosis, Modes, Saturation or Wasserstein
+    result : Solution, Comparison, Diagnosis, Modes, Saturation, Wasserstein, Dynamics or Stability
     style : str
         ``slide`` (1920 x 1080 px), ``paper`` (6.75 in wide) or ``dark``.
     command : str or sequence of str, optional
@@ -182,12 +206,16 @@ def figure(result, style="slide", command=None):
     """
     if hasattr(result, "modes"):
         return modes_figure(result, style, command)
-    if hasattr(result, "verdict"):
+    if hasattr(result, "verdict") and not hasattr(result, "eigenvalues"):
         return diagnosis_figure(result, style, command)
     if hasattr(result, "non_saturating"):
         return saturation_figure(result, style, command)
     look = look_of(style)
-    if hasattr(result, "runs"):
+    if hasattr(result, "trajectories"):
+        draw = dynamics_figure
+    elif hasattr(result, "eigenvalues"):
+        draw = stability_figure
+    elif hasattr(result, "runs"):
         draw = sweep_figure if sweep_map(result) else several_figure
     elif hasattr(result, "cancelled"):
         draw = distance_figure

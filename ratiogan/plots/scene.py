@@ -22,8 +22,18 @@ from ratiogan.plots.descent import (
     ratio_limits,
     responses,
 )
+from ratiogan.plots.dynamics import (
+    course_end,
+    course_limits,
+    course_of,
+    paths_of,
+    plane_of,
+    players_of,
+    predicted_line,
+)
 from ratiogan.plots.fields import axis_name, gen_mass, kept, on_plane, ratio_norm, thin, top_of
 from ratiogan.plots.look import DASHES, command_text, key_sentence, log_ticks, mix, version
+from ratiogan.plots.phase import greek, inside, names_of, view_of, within_reach
 from ratiogan.plots.several import (
     ERROR_NAMES,
     LEFT,
@@ -36,6 +46,7 @@ from ratiogan.plots.several import (
     short_labels,
     unit_of,
 )
+from ratiogan.plots.simplex import CORNERS, PLAYERS, actions_of, is_simplex, strategies
 from ratiogan.plots.sweep import telling_runs
 from ratiogan.plots.training import (
     MOST_BLOCKS,
@@ -65,7 +76,7 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
 
     Parameters
     ----------
-    result : Solution or Comparison
+    result : Solution, Comparison or Dynamics
     look : Look
     command : str or sequence of str, optional
     points, cells : int
@@ -80,7 +91,9 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
         (what a step is called), ``panels``.
     """
     build = _several if hasattr(result, "runs") else _collapse
-    if build is _collapse and result.algorithm != "alternating":
+    if hasattr(result, "trajectories"):
+        build = _dynamics
+    elif build is _collapse and result.algorithm != "alternating":
         build = _descent
     steps, panels = build(result, look, points, frames, cells)
     return {
@@ -96,6 +109,8 @@ def scene(result, look, command=None, points=400, frames=120, cells=64):
 
 def _unit(result):
     """What a step of a result is called."""
+    if hasattr(result, "trajectories"):
+        return "step"
     return unit_of(result) if hasattr(result, "runs") else step_word(result.algorithm)
 
 
@@ -688,3 +703,110 @@ def _ends(comparison, look, names, colours, dashes, histories, steps, points, ce
         frames = [coarse.outline(kind, row)[1] for row in run]
         shown["series"].append(line(name, x, frames=frames, colour=colour, dash=dash))
     return shown
+
+
+# --- trajectories of games -----------------------------------------------------------------------
+
+_REACH = 3  # half widths of the view: how far a line goes on beyond it
+
+
+def _dynamics(result, look, points, frames, cells):
+    """Both players' path in the plane and the distance by step, growing; or both simplices."""
+    runs = result.trajectories
+    heading, series = course_of(result)
+    last = course_end(result, series)
+    every = np.unique(np.concatenate([run.steps for run in runs]))
+    every = every[every <= last]
+    steps = every[_choose(len(every), frames)]
+    first = runs[0].field
+    if is_simplex(first):
+        panels = [_simplex(result, player, letter) for player, letter in enumerate("ab")]
+    elif first.size < 2:
+        panels = []
+    else:
+        panels = [_portrait(result) if first.size <= 8 else _players(result)]
+    for shown, paths in panels:
+        view = np.array([[shown[side]["low"], shown[side]["high"]] for side in "xy"])
+        if not shown["x"]["log"]:
+            paths = (
+                [np.where(inside(path, view)[:, None], path, np.nan) for path in paths],
+                [within_reach(path, view, _REACH) for path in paths],
+            )
+        else:
+            paths = paths, paths
+        shown["series"] = _growing(result, look, steps, points, *paths)
+    panels = [shown for shown, _ in panels]
+    along = panel(
+        f"({'abc'[len(panels)]}) {heading}", axis("step", -0.02 * last, last, whole=True),
+        axis("", *course_limits(series), log=True),
+    )  # fmt: skip
+    series = [np.where(row < 1e40, row, np.nan) for row in series]
+    courses = [np.column_stack([run.steps, row]) for run, row in zip(runs, series, strict=True)]
+    along["series"] = _growing(result, look, steps, points, courses, courses)
+    for run in runs if heading.startswith("distance") else ():
+        predicted = predicted_line(run)
+        if predicted is not None:
+            x, y = predicted
+            along["marks"].append({"kind": "path", "x": _list(x), "y": _list(y), "dash": DASH})
+    return steps, [*panels, along]
+
+
+def _growing(result, look, steps, points, heads, paths):
+    """The runs as lines that are shown up to the state of the step, which a dot marks."""
+    series = []
+    looks = run_colours(len(paths))
+    for run, name, head, path, (colour, dash) in zip(
+        result.trajectories, names_of(result), heads, paths, looks, strict=True
+    ):
+        path = np.where(np.isfinite(path).all(axis=1)[:, None], path, np.nan)
+        keep = _choose(len(path), points)
+        at = np.searchsorted(run.steps, steps, side="right") - 1
+        drawn = line(name, *path[keep].T, colour=colour, dash=_words(dash), width=0.7)
+        drawn["upto"] = np.searchsorted(run.steps[keep], steps, side="right").tolist()
+        drawn["dots"] = [_list(side) for side in head[at].T]
+        series.append(drawn)
+    return series
+
+
+def _plane(heading, x, y, names):
+    """A panel whose two axes are alike: square; at the pointer both coordinates are read off."""
+    return panel(heading, x, y) | {"plane": names}
+
+
+def _portrait(result):
+    run = result.trajectories[0]
+    field, plane = run.field, list(plane_of(run.field))
+    names = [greek(field.coordinates[at]) for at in plane]
+    centre = None if run.equilibrium is None else run.equilibrium[plane]
+    paths = paths_of(result)
+    (left, right), (low, high) = view_of(paths, centre, field.lower[plane], field.upper[plane])
+    shown = _plane("(a) phase plane", axis(names[0], left, right), axis(names[1], low, high), names)
+    if centre is not None:  # where the dashed lines meet
+        x, y = centre.tolist()
+        shown["marks"] = [
+            {"kind": "path", "x": [left, right], "y": [y, y], "dash": DASH},
+            {"kind": "path", "x": [x, x], "y": [low, high], "dash": DASH},
+        ]
+    return shown, paths
+
+
+def _players(result):
+    paths, view, logarithmic = players_of(result)
+    names = ["generator", "discriminator"]
+    x, y = (axis(name, *limits, log=logarithmic) for name, limits in zip(names, view, strict=True))
+    y["label"] = ""  # there is no room for it
+    return _plane("(a) distances, discriminator up", x, y, names), paths
+
+
+def _simplex(result, player, letter):
+    field = result.trajectories[0].field
+    one, two, three = actions_of(field, player)
+    x = axis(f"{one} (left), {two} (right), {three} (top)", -0.05, 1.05)
+    y = axis("", -0.11, 0.99)
+    x["ticks"], y["ticks"] = [], []
+    shown = _plane(f"({letter}) {PLAYERS[player]}", x, y, ["", ""])
+    corners = CORNERS[[0, 1, 2, 0]]
+    shown["marks"] = [
+        {"kind": "path", "x": _list(corners[:, 0]), "y": _list(corners[:, 1]), "dash": DASH}
+    ]
+    return shown, [strategies(run.states, player) for run in result.trajectories]
