@@ -18,7 +18,7 @@ _FILES = ("out", "force", "no-save", "no-plot", "style", "figure-format")
 @command(
     "dynamics",
     sentence="Simulate a game of few parameters, method beside method.",
-    example="ratiogan dynamics bilinear --method simultaneous --method alternating --alpha 0.2",
+    example="ratiogan dynamics --method simultaneous --method alternating --alpha 0.2",
     options=(
         *("game", "method", "start", "alpha", "alpha-gen", "alpha-disc", "gen-steps"),
         *("disc-steps", "tol", "max-steps", "sweep", *_FILES, "animate"),

@@ -227,7 +227,13 @@ def _path_parameter(field, sweep):
         values = [float(value) for value in values]
         if key == "eta" and not (key in own and parameter_matters(field, key)):
             return key, values, more_regularised
-        with_parameter(field, key, values[0])  # refused at once where there is none
+        low, high = (with_parameter(field, key, values[0] + more) for more in (0.0, 1.0))
+        if key in own and low.spec == high.spec:
+            raise InputError(
+                f"{key} makes no difference to {field.spec}.",
+                argument="sweep",
+                fix="Sweep a parameter that it uses, or eta.",
+            )
         return key, values, remade(key)
     options = parse(field.spec).options if field.name in FIELDS else {}
     for key in _NATURAL:
@@ -306,7 +312,8 @@ def _assess(method, field, point, alpha):
     measured = _measure(method, field, point, alpha)
     nothing = np.empty(0)
     if method.is_flow:
-        rate = float(_others(_eigenvalues(blocks)[0], neutral).real.max(initial=0.0))
+        others = _others(_eigenvalues(blocks)[0], neutral)
+        rate = float(others.real.max()) if others.size else 0.0
         measured = None if measured is None else math.log(measured) / alpha
         return MethodStability(
             method.spec, None, math.nan, math.nan, math.nan, measured, rate, nothing, nothing
@@ -322,9 +329,9 @@ def _measure(method, field, point, alpha):
     run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
     away = field.away(run.states, point)
     sizes = np.linalg.norm(away, axis=1)
-    # Up to where it leaves the neighbourhood in which it is linear, or is rounding: 1e-16 of a
-    # step, but 1e-13 of a flow, of which nothing would be left at 1e-12.
-    floor = 1e-4 if method.is_flow else 1e-6
+    # Up to where it leaves the neighbourhood in which it is linear, or is within a millionth of its
+    # rounding: some 1e-16 of a step, 1e-13 of a flow.
+    floor = 1e-4 if method.is_flow else 1e-5
     near = (sizes < 1e3 * sizes[0]) & (sizes > floor * sizes[0])
     last = int(np.argmin(near)) if not near.all() else len(near)
     remembers = len(run.multipliers) > sum(len(m) for m, _, _ in field.blocks(point))
@@ -465,7 +472,8 @@ def _finding(made, modulo):
     if verdict == "unstable":
         parts = [f"an eigenvalue has real part {significant(real.max(), 4)}"]
     elif verdict == "marginal":
-        turning = float(np.abs(values.imag).max())
+        axis = np.abs(values.real) <= 1e-9 * np.abs(values).max()
+        turning = float(np.abs(values.imag[axis]).max(initial=0.0))
         part = f"one is +-{significant(turning, 4)}i" if turning else "one is 0"
         if counts.sum() == 2 and turning:
             part = f"the eigenvalues are +-{significant(turning, 4)}i"

@@ -28,7 +28,7 @@ WINDOW = 400  # the last states, all of them: the factor is measured there
 MARGINAL = 1e-12  # a predicted factor this near to 1 is 1
 _FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
 _KINK_RTOL, _KINK_ATOL = 1e-8, 1e-10  # across a jump of the velocity no step is of high order
-_ROUNDING = 1e-11  # states this near to an equilibrium are left out of a fit
+_ROUNDING = 1e-10  # states this near to an equilibrium are left out of a fit
 
 
 def simulate(
@@ -411,9 +411,10 @@ def measured_factor(steps, away, remembers=False):
     if count < 16:
         return None
     gaps = np.flatnonzero(np.diff(steps[:count]) != 1)
-    window = away[max(gaps[-1] + 1 if gaps.size else 0, count - WINDOW) : count]
-    fitted, misfit = _fitted_map(window, remembers)
-    if misfit < 1e-4:
+    # The second half, where terms of second order count for less, of what there is.
+    first = max(gaps[-1] + 1 if gaps.size else 0, count - WINDOW, min(count // 2, count - 32))
+    fitted = _fitted_map(away[first:count], remembers)
+    if fitted is not None:
         return float(np.abs(np.linalg.eigvals(fitted)).max())
     quarter = count // 4
     early, late = sizes[quarter : 2 * quarter], sizes[count - quarter : count]
@@ -422,22 +423,33 @@ def measured_factor(steps, away, remembers=False):
 
 
 def _fitted_map(window, remembers):
-    """The linear map from each state to the next, and the relative size of what it leaves."""
+    """The linear map from each state to the next, on the fewest directions that it takes.
+
+    Further directions hold rounding and terms of second order, for which any map would be found.
+    None where no map fits.
+    """
     if len(window) < 12:
-        return np.zeros((1, 1)), math.inf
+        return None
     if remembers:
         window = np.concatenate([window[1:], window[:-1]], axis=1)
     sizes = np.linalg.norm(window, axis=1)
     # States of a decaying run count alike.
     before, after = window[:-1] / sizes[:-1, None], window[1:] / sizes[:-1, None]
     _, strength, directions = np.linalg.svd(before, full_matrices=False)
-    # Directions of the size of rounding, which does not shrink with the states, say nothing.
-    rounding = 100.0 * np.finfo(float).eps * math.sqrt(window.shape[1]) / sizes.min()
-    kept = directions[strength > max(1e-9, rounding) * strength[0]][:12]
-    before, after = before @ kept.T, after @ kept.T
-    fitted = np.linalg.lstsq(before, after, rcond=None)[0]
-    misfit = np.linalg.norm(after - before @ fitted) / np.linalg.norm(after)
-    return fitted, float(misfit)
+    # Where steps are below rounding, states stand still a hundred roundings off.
+    noise = 100.0 * np.finfo(float).eps * float(np.linalg.norm(1.0 / sizes[:-1]))
+    directions = directions[strength > max(1e-9 * strength[0], noise)][:12]
+    maps, misfits = [], []
+    for count in range(1, len(directions) + 1):
+        kept = directions[:count]
+        maps.append(np.linalg.lstsq(before @ kept.T, after @ kept.T, rcond=None)[0])
+        left = after - before @ kept.T @ maps[-1] @ kept
+        misfits.append(np.linalg.norm(left) / np.linalg.norm(after))
+    for tolerance in (1e-10, 1e-8, 1e-6, 1e-4):
+        for fitted, misfit in zip(maps, misfits, strict=True):
+            if misfit < tolerance:
+                return fitted
+    return None
 
 
 def _conserved(field, method, alpha_gen, alpha_disc, turns, states):

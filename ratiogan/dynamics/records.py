@@ -8,6 +8,8 @@ import numpy as np
 from ratiogan.dynamics.vector_field import Field
 from ratiogan.text import html_table, jsonable, scientific, significant, table, wrap
 
+WIDEST = 118  # columns of a table
+LONG = 20  # of a cell
 HEADINGS = ("method", "status", "steps", "end/start", "factor pred.", "factor meas.", "conserved")
 
 
@@ -155,7 +157,7 @@ class Dynamics:
     def summary(self):
         """The finding and the table, as text."""
         rows = [run.cells() for run in self.trajectories]
-        lines = table(HEADINGS, rows, align="<<>>>><").split("\n")
+        lines = _narrow_table(HEADINGS, rows, "<<>>>><")
         return "\n".join([wrap(self.finding), "", *(f"  {line}" for line in lines)])
 
     def to_dict(self):
@@ -355,10 +357,11 @@ class Stability:
                 rows.append(f"  0 (off {self.field.constraint}, where no state is)")
             return ["eigenvalues of the Jacobian", *rows, "   ".join(rest)]
         headings = ("Jacobian", *(f"d {name}" for name in names), "   eigenvalues")
+        digits = 6 if len(names) <= 4 else 3
         rounding = 1e-14 * float(np.abs(self.jacobian).max(initial=0.0))
         cleaned = np.where(np.abs(self.jacobian) <= rounding, 0.0, self.jacobian)
         rows = [
-            (f"  {name}'", *(_number(entry, 6) for entry in row), f"   {value}")
+            (f"  {name}'", *(_number(entry, digits) for entry in row), f"   {value}")
             for name, row, value in zip(names, cleaned, values, strict=True)
         ]
         align = "<" + ">" * len(names) + "<"
@@ -370,7 +373,7 @@ class Stability:
             "best alpha", "best radius", "measured (500 steps)",
         )  # fmt: skip
         rows = [row.cells() for row in self.methods]
-        return "\n".join(f"  {line}" for line in table(headings, rows, align="<>>>>>").split("\n"))
+        return "\n".join(f"  {line}" for line in _narrow_table(headings, rows, "<>>>>>"))
 
     def _assumption_lines(self):
         words = {True: "holds", False: "FAILS", None: "-"}
@@ -451,6 +454,28 @@ def _html(record, headings, rows):
         f'<div><p><b>{text}</b></p><img alt="{text}" src="data:image/png;base64,{image}">'
         f"{html_table(headings, rows)}</div>"
     )
+
+
+def _narrow_table(headings, rows, align):
+    """The lines of a table; where they would not fit, long names and remarks on lines of their own.
+
+    Remarks are the last cells.
+    """
+    lines = table(headings, rows, align=align).split("\n")
+    if max(map(len, lines)) <= WIDEST:
+        return lines
+
+    def within(cell):
+        return cell if len(cell) <= LONG else ""
+
+    short = [(within(row[0]), *row[1:-1], within(row[-1])) for row in rows]
+    head, *body = table(headings, short, align=align).split("\n")
+    lines = [head]
+    for row, line in zip(rows, body, strict=True):
+        name, remark = row[0], row[-1]
+        lines += [*([name] if len(name) > LONG else []), line]
+        lines += [f"    {headings[-1]}: {remark}"] if len(remark) > LONG else []
+    return lines
 
 
 def _number(value, digits):
