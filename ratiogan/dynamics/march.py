@@ -294,6 +294,27 @@ def shift(z, rates, v, lower, upper, a, b, out):
 
 
 @strict
+def blend(a, x, b, y, out):
+    """a x + b y, into `out`."""
+    for i in range(x.size):
+        out[i] = a * x[i] + b * y[i]
+
+
+@strict
+def put(x, out):
+    """x, into `out`; as a loop, because a copy of slices takes seconds to compile."""
+    for i in range(x.size):
+        out[i] = x[i]
+
+
+@strict
+def push_on(z, last, beta, out):
+    """z + beta (z - last), into `out`."""
+    for i in range(z.size):
+        out[i] = z[i] + beta[i] * (z[i] - last[i])
+
+
+@strict
 def size_of(v):
     """The Euclidean norm."""
     total = 0.0
@@ -326,11 +347,16 @@ def march(
     v, work, ahead, last = np.empty(n), np.empty(n), np.empty(n), z.copy()
     v_last = np.empty(n)
     matrix = np.empty((n, n))
+    # The coordinates of who moves first, from a to b, and of the other, from c to d.
+    a, b, c, d = (0, n_gen, n_gen, n) if gen_first else (n_gen, n, 0, n_gen)
+    first_steps, second_steps = gen_steps, disc_steps
+    if not gen_first:
+        first_steps, second_steps = disc_steps, gen_steps
     row = 0
     step = 0
     while True:
         if row < keep.size and keep[row] == step:
-            out[row] = z
+            put(z, out[row])
             row += 1
         felt(code, p, n_gen, eta, consensus, z, v, work, matrix)
         speed = size_of(v)
@@ -343,48 +369,47 @@ def march(
         if method == SIMULTANEOUS:
             shift(z, rates, v, lower, upper, 0, n, z)
         elif method == ALTERNATING:
-            for turn in range(2):
-                gen = (turn == 0) == gen_first
-                a, b = (0, n_gen) if gen else (n_gen, n)
-                for i in range(gen_steps if gen else disc_steps):
-                    if turn > 0 or i > 0:
-                        felt(code, p, n_gen, eta, consensus, z, v, work, matrix)
-                    shift(z, rates, v, lower, upper, a, b, z)
+            shift(z, rates, v, lower, upper, a, b, z)
+            for _ in range(1, first_steps):
+                felt(code, p, n_gen, eta, consensus, z, v, work, matrix)
+                shift(z, rates, v, lower, upper, a, b, z)
+            for _ in range(second_steps):
+                felt(code, p, n_gen, eta, consensus, z, v, work, matrix)
+                shift(z, rates, v, lower, upper, c, d, z)
         elif method == EXTRAGRADIENT:
             shift(z, rates, v, lower, upper, 0, n, ahead)
             felt(code, p, n_gen, eta, consensus, ahead, v, work, matrix)
             shift(z, rates, v, lower, upper, 0, n, z)
         elif method == OPTIMISTIC:
             if step == 0:
-                v_last[:] = v
-            ahead[:] = 2.0 * v - v_last
-            v_last[:] = v
+                put(v, v_last)
+            blend(2.0, v, -1.0, v_last, ahead)
+            put(v, v_last)
             shift(z, rates, ahead, lower, upper, 0, n, z)
         elif method == MOMENTUM:
-            ahead[:] = z + beta * (z - last)
-            last[:] = z
+            push_on(z, last, beta, ahead)
+            put(z, last)
             shift(ahead, rates, v, lower, upper, 0, n, z)
         elif method == MOMENTUM_IN_TURN:
-            ahead[:] = z + beta * (z - last)
-            last[:] = z
-            for turn in range(2):
-                a, b = (0, n_gen) if (turn == 0) == gen_first else (n_gen, n)
-                if turn > 0:
-                    felt(code, p, n_gen, eta, consensus, z, v, work, matrix)
-                shift(ahead, rates, v, lower, upper, a, b, z)
+            push_on(z, last, beta, ahead)
+            put(z, last)
+            shift(ahead, rates, v, lower, upper, a, b, z)
+            felt(code, p, n_gen, eta, consensus, z, v, work, matrix)
+            shift(ahead, rates, v, lower, upper, c, d, z)
         else:  # IMPLICIT: z' = z + rates v(z')
             shift(z, rates, v, lower, upper, 0, n, ahead)
             solved = False
             smallest = np.inf
             for _ in range(_NEWTON_STEPS):
                 felt(code, p, n_gen, eta, consensus, ahead, v, work, matrix)
-                v_last[:] = z + rates * v - ahead
+                shift(z, rates, v, lower, upper, 0, n, v_last)
+                blend(1.0, v_last, -1.0, ahead, v_last)
                 error = size_of(v_last)
                 if error <= 4e-16 * (size_of(ahead) + size_of(z)):
                     solved = True
                     break
                 correct(code, p, n_gen, eta, consensus, rates, ahead, v_last, matrix, work)
-                ahead[:] = ahead + work
+                blend(1.0, ahead, 1.0, work, ahead)
                 moved = size_of(work)
                 # Solved to rounding: corrections that shrink no more are what v is off by.
                 if moved <= 4e-16 * size_of(ahead) or smallest / 2 < moved < 1e-12:
@@ -393,7 +418,7 @@ def march(
                 smallest = min(smallest, moved)
             if not solved:
                 return step, row, NO_SOLUTION
-            z[:] = ahead
+            put(ahead, z)
         step += 1
 
 
@@ -413,8 +438,8 @@ def march_rows(
 @strict
 def velocities(code, p, n_gen, eta, consensus, z, out):
     """The velocity, regularisers included, at every row of `z`."""
-    work = np.empty_like(z[0])
-    matrix = np.empty_like(np.outer(work, work))
+    n = z.shape[1]
+    work, matrix = np.empty(n, z.dtype), np.empty((n, n), z.dtype)
     for i in range(z.shape[0]):
         felt(code, p, n_gen, eta, consensus, z[i], out[i], work, matrix)
 
@@ -457,7 +482,16 @@ def march_of(velocity, correct, size):
     def shift(z, rates, v, lower, upper, a, b, out):
         np.clip((z + rates * v)[a:b], lower[a:b], upper[a:b], out=out[a:b])
 
-    return _rebound(march, felt=felt, correct=solve, shift=shift, size_of=size)
+    def blend(a, x, b, y, out):
+        out[:] = a * x + b * y
+
+    def push_on(z, last, beta, out):
+        out[:] = z + beta * (z - last)
+
+    return _rebound(
+        march, felt=felt, correct=solve, shift=shift, size_of=size, blend=blend, push_on=push_on,
+        put=lambda x, out: np.copyto(out, x),
+    )  # fmt: skip
 
 
 @cache
