@@ -8,6 +8,7 @@ third of the size.
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,18 @@ DRAWN = (  # by the script itself
     "gradient_identity",
     "parallel_lines",
     "hyperparameter_map",
+    "training_methods",
+    "loss_surface",
+    "foresighted",
 )
+DYNAMICS = {  # games of few parameters
+    "xy": "ratiogan dynamics bilinear --method extragradient --method simultaneous --method flow",
+    "rps": "ratiogan dynamics rps",
+    "uniform_wgan": "ratiogan dynamics uniform-wgan --method flow --method regularised:eta=0.25"
+    " --method regularised:eta=1.5",
+    "critical_damping": "ratiogan stability uniform-wgan --method simultaneous --method alternating"
+    " --method regularised:eta=1.5 -o s",
+}
 FIRST = "ratiogan run glgd --grid 1024"
 README = {  # the pictures of the front page
     "glgd": FIRST,
@@ -93,10 +105,14 @@ def draw_itself(name):
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, FOLDER / f"{name}.py"], cwd=folder, check=True)
         shrink(Path(folder) / f"{name}.png", FOLDER / f"{name}.png")
+        for moving in Path(folder).glob("*.gif"):
+            shutil.copy(moving, FOLDER)
 
 
 if __name__ == "__main__":
     for name, command in README.items():
+        draw(shlex.split(command), FOLDER / f"{name}.png")
+    for name, command in DYNAMICS.items():
         draw(shlex.split(command), FOLDER / f"{name}.png")
     for name in EXAMPLES:
         draw(command_of(name), FOLDER / f"{name}.png", [FOLDER / f"{name}.py"])

@@ -50,14 +50,15 @@ class SpecText(click.ParamType):
 
     name = "spec"
 
-    def __init__(self, entries, kind, see, own_code=False):
+    def __init__(self, entries, kind, see, own_code=False, others=()):
         self.entries = entries
         self.kind = kind
         self.see = see
         self.own_code = own_code
+        self.others = others  # names of no table, which a command may know
 
     def convert(self, value, param, ctx):
-        if not (self.own_code and is_own_code(value)):
+        if value not in self.others and not (self.own_code and is_own_code(value)):
             resolve(value, self.entries, self.kind, self.see)
         return value
 
@@ -330,7 +331,9 @@ def _show_version(ctx, param, value):
         ctx.exit()
 
 
-GAME_TYPE = SpecText(catalogue.GAMES, "game", "ratiogan games", own_code=True)
+GAME_TYPE = SpecText(
+    catalogue.GAMES, "game", "ratiogan games", own_code=True, others=("wasserstein",)
+)
 ALGORITHM_TYPE = RunSpec()
 
 # The table of options, in the order in which --help prints them.
@@ -409,7 +412,8 @@ OPTIONS = {
         "--game",
         "SPEC",
         type=GAME_TYPE,
-        help="The two players' losses, or FILE.py:NAME. Default: non-saturating.",
+        help="The two players' losses, or FILE.py:NAME; dynamics and stability of nonparametric"
+        " also take wasserstein. Default: non-saturating.",
     ),
     "gen-loss": _option(
         "Algorithm",

@@ -21,7 +21,7 @@ from ratiogan.dynamics.records import (
     Stability,
 )
 from ratiogan.dynamics.spectra import spectral_radius, step_limits
-from ratiogan.dynamics.vector_field import rank_tolerance
+from ratiogan.dynamics.vector_field import Field, rank_tolerance
 from ratiogan.errors import InputError, check_positive
 from ratiogan.spec import parse
 from ratiogan.text import significant
@@ -75,7 +75,8 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     ('exponentially stable', array([-0.25+0.433j, -0.25-0.433j]))
     """
     began = time.perf_counter()
-    field = field_from(field)
+    bare_function = callable(field) and not isinstance(field, Field) and point is not None
+    field = field_from(field, **({"start": point} if bare_function else {}))
     if point is None:
         point = nearest_equilibrium(field, field.start)
         if point is None:

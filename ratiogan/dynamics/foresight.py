@@ -87,7 +87,7 @@ def foresighted(
     real=None,
     gen=None,
     game="minimax",
-    eta=1.0,
+    eta=2.0,
     max_steps=100,
     tol=1e-10,
     *,

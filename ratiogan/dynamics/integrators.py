@@ -117,7 +117,7 @@ def simulate_batch(
     Returns
     -------
     array (B, K, n)
-        NaN after a state whose velocity is not finite.
+        Not finite after a state whose velocity is not.
 
     Examples
     --------
@@ -554,7 +554,7 @@ def _finding_of_all(runs):
     if len(runs) == 1:
         return runs[0].finding
     words = {
-        "converged": "converges", "converging": "converges", "cycle": "cycles",
+        "converged": "converges", "converging": "comes nearer", "cycle": "cycles",
         "unstable": "moves away", "diverged": "diverges", "stalled": "stalls",
         "max-steps": "goes on",
     }  # fmt: skip

@@ -92,7 +92,7 @@ class Trajectory:
         """The row of the printed table."""
         drift = "" if self.drift is None else f", drift {scientific(self.drift, 1)}"
         return (
-            self.label, self.status, str(self.n_steps), _number(self.end_over_start, 2),
+            self.label, self.status, str(self.n_steps), _short(self.end_over_start),
             _factor(self.factor_predicted), _factor(self.factor_measured), self.conserved + drift,
         )  # fmt: skip
 
@@ -484,6 +484,10 @@ def _number(value, digits):
     if math.isinf(value):
         return "any" if value > 0 else "-inf"
     return "0" if abs(value) < 1e-300 else significant(value, digits)
+
+
+def _short(value):
+    return "-" if math.isnan(value) else f"{value:.2g}"
 
 
 def _factor(value):

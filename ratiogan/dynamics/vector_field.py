@@ -393,7 +393,17 @@ def field_of(velocity, start=(1.0, 0.5), n_gen=None, name="own", **more):
         **more,
     }
     made = Field(spec=name, n_gen=n_gen, start=start, own=velocity, **given)
-    found = made.velocity(start)
+    try:
+        found = made.velocity(start)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"the field {name} failed at its start {start.tolist()}: {type(error).__name__}: "
+            f"{error}.",
+            argument="field",
+            fix=f"It is handed {n} numbers; pass a start of the right length.",
+        ) from error
     if not np.isfinite(found).all():
         raise InputError(
             f"the field {name} is not finite at its start {start.tolist()}: {found.tolist()}.",
