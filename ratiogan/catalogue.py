@@ -652,7 +652,10 @@ STATUSES = _table(
         "The stopping rule was met: R = 1, the bounds on W1 or the velocity within tol, or the"
         " gradient is zero.",
     ),
-    Entry("converging", "A fixed number of steps was asked for, and taken."),
+    Entry(
+        "converging",
+        "A fixed number of steps was asked for, and taken (dynamics: and it came nearer).",
+    ),
     Entry("collapsed", "All generator mass is in one cell (training: in few), and stays there."),
     Entry(
         "hopping",

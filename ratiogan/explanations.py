@@ -1515,7 +1515,8 @@ _FIELDS = (
         "Best responses in turn play rock, paper, scissors, rock, .. for ever. The payoff matrix"
         " has the eigenvalues 0 and +-sqrt(3) i, so simultaneous projected steps multiply the"
         " distance by sqrt(1 + 3 alpha^2); the replicator flow circles (+-i/sqrt(3)) and keeps the"
-        " sum of all log x_i and log y_i. Only averages arrive: fictitious play's.",
+        " sum of all log x_i and log y_i. Averages arrive (fictitious play), extragradient and"
+        " optimistic steps too.",
         "ratiogan dynamics rps --method best-response",
         f'{XY_SLIDES}, "Possible behaviour #3: Cycles"',
         aliases=("rock-paper-scissors",),
@@ -1697,8 +1698,8 @@ _METHODS = (
         "Matrix games: x_i' = x_i ((A y)_i - x^T A y), an action grows by what it gains above the"
         " mean.",
         "An action with x_i = 0 stays out. In zero-sum games with an equilibrium (p, q) that uses"
-        " all actions, sum p_i log x_i + sum q_j log y_j is conserved: the orbits close and never"
-        " arrive, their time averages do. Period near it 2 pi sqrt(3) in rps, 2 pi in matching"
+        " all actions, sum p_i log x_i + sum q_j log y_j is conserved: it goes round, never"
+        " arrives, and its time averages do. Period near it 2 pi sqrt(3) in rps, 2 pi in matching"
         " pennies. GLGD in geometry fisher moves R by the same rule.",
         "ratiogan dynamics rps --method replicator",
         "Taylor and Jonker 1978; Hofbauer and Sigmund 1998",
@@ -1720,8 +1721,8 @@ _METHODS = (
     _entry(
         "method",
         "method-best-response",
-        "Matrix games: the best pure answer to the opponent's last action. Without a pure"
-        " equilibrium it cycles.",
+        "Matrix games: the best pure answer to the opponent's last action. It ends in a pure"
+        " equilibrium or goes round.",
         "There are finitely many pairs of actions and the answer depends on the pair alone, so it"
         " ends in a pure equilibrium or in a cycle: rps in turn has one of 3 turns, matching"
         " pennies one of 2. It is the game's alternating minimization: exact, and greedy.",
@@ -1794,8 +1795,8 @@ _DYNAMICS_WORDS = (
     _entry(
         "word",
         "nash-equilibrium",
-        "A state that no player can improve alone. The velocity is 0 there; that it is 0 does not"
-        " make it one.",
+        "A state that no player can improve alone. Inside the domain the velocity is 0 there; that"
+        " it is 0 does not make it one.",
         "On xy it is (0, 0), the saddle of x y. In GANs p_g = p_r with D = 0 is one: against D = 0"
         " every generator does alike, and against p_g = p_r no D does better. Whether the players"
         " get there is another question, which J answers: on xy they circle. Matrix games always"
@@ -1808,7 +1809,7 @@ _DYNAMICS_WORDS = (
     _entry(
         "word",
         "conserved-quantity",
-        "A function of the state that a method leaves alone: its level lines are the orbits, so"
+        "A function of the state that a method leaves alone: an orbit stays on one level of it, so"
         " nothing converges.",
         "The flow keeps x^2 + y^2 on xy, theta^2 + psi^2 on dirac (a zero-sum loss, no penalty),"
         " w^2 + a^2/2 - log|a| on uniform-wgan; alternating steps keep x^2 + y^2 - alpha x y on"
@@ -1849,8 +1850,8 @@ _DYNAMICS_WORDS = (
     _entry(
         "word",
         "nagarajan-kolter",
-        "Under assumptions I to III a GAN is locally exponentially stable, although V is concave"
-        " for both players.",
+        "Under assumptions I to III a GAN is locally exponentially stable, although V is not convex"
+        " for the generator (of linear-pair it is concave for both).",
         "I: p_g = p_r and D = 0, so V_GG = 0. II: K = V_DD is negative definite. III: P = grad_G"
         " grad_D V has full column rank. Then J = [[0, -P^T], [P, K]] and Re lambda |(g, d)|^2 ="
         " d^T K d <= 0, which is 0 only for d = 0, so P g = 0, so g = 0. A WGAN has K = 0: II"

@@ -525,7 +525,7 @@ def test_march_game_gives_what_the_functions_give():
 
 def test_built_games():
     game = rock_paper_scissors(alpha=0.05)
-    assert game.name == "rock-paper-scissors" and game.alpha == 0.05 and game.zero_sum
+    assert game.name == "rps" and game.alpha == 0.05 and game.zero_sum
     assert game.coordinates[:4] == ("x_rock", "x_paper", "x_scissors", "y_rock")
     assert game.start.tolist() == [0.5, 0.3, 0.2, 0.2, 0.5, 0.3] and game.value == 0.0
     assert game.check_state(game.start) == pytest.approx(game.start)

@@ -162,8 +162,9 @@ def test_powers_of_the_update_are_the_steps_from_unit_vectors(method, turns, fie
     own = field == "dense"
     made = dynamics.field(lambda z: DENSE @ z, start=np.ones(5)) if own else dynamics.field(field)
     chosen, alphas = method_of(method), (0.11, 0.07)
+    alphas = alphas if chosen.ratio == 1.0 else (0.11, None)  # it sets that of the discriminator
     # Of a linear field the steps from unit vectors are the columns of the map.
-    states = simulate_batch(made, np.eye(5), method, "auto", *alphas, *turns, max_steps=4)
+    states = simulate_batch(made, np.eye(5), method, 0.11, *alphas, *turns, max_steps=4)
     jacobian = DENSE if own else made.jacobian(np.zeros(5))
     if own and (chosen.eta or chosen.consensus):
         disc = np.diag([0.0, 0.0, 1.0, 1.0, 1.0])

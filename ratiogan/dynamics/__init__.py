@@ -20,7 +20,7 @@ _PUBLIC = {
     "linear_quadratic": "fields",
     "matrix_game": "fields",
     "nonparametric": "grid_game",
-    "rock_paper_scissors": "fields",
+    "rock_paper_scissors": "matrix_games",
     "simulate": "integrators",
     "simulate_batch": "integrators",
     "simulate_several": "integrators",

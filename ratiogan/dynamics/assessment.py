@@ -19,10 +19,11 @@ from ratiogan.dynamics.records import (
     EigenvaluePath,
     MethodStability,
     Stability,
+    complex_text,
 )
 from ratiogan.dynamics.spectra import spectral_radius, step_limits
 from ratiogan.dynamics.vector_field import Field, rank_tolerance
-from ratiogan.errors import InputError, check_positive
+from ratiogan.errors import InputError, check_number, check_positive
 from ratiogan.spec import parse
 from ratiogan.text import significant
 
@@ -30,7 +31,6 @@ MEASURED_STEPS = 500
 WRITTEN_OUT = 8  # a larger Jacobian is not printed entry by entry
 _COMPARED = 512  # a larger one is not compared with a dense one
 _NUDGE = 1e-5  # how far from the equilibrium the measured run starts
-_MARGINAL = 1e-10  # real parts this small, over the largest eigenvalue, are 0
 
 # The parameter whose path is drawn where none is asked for.
 _NATURAL = ("gamma", "eta", "sigma", "tau")
@@ -90,11 +90,11 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
         point = field.check_state(point, "point")
     residual = check_equilibrium(field, point)
     alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
-    chosen = [check_method(method_of(text), field) for text in methods or _shown(field)]
+    chosen = [_check_linear(method_of(text), field) for text in methods or _shown(field)]
     blocks = field.blocks(point)
-    eigenvalues, multiplicities = _eigenvalues(blocks)
+    eigenvalues, multiplicities, errors = _eigenvalues(blocks, field.jacobian_error)
     neutral, modulo = field.neutral(point)
-    verdict = _verdict(eigenvalues, neutral)
+    verdict = _verdict(eigenvalues, errors, neutral)
     assumptions = _assumptions(field, point)
     rows = tuple(_assess(method, field, point, alpha) for method in chosen)
     small = field.size <= WRITTEN_OUT and len(blocks[0][0]) == field.size
@@ -106,7 +106,32 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
         "theorem": _theorem(field, verdict, assumptions),
         "path": eigenvalue_path(field, point, sweep),
     }  # fmt: skip
-    return Stability(**made, finding=_finding(made, modulo), seconds=time.perf_counter() - began)
+    notes = [_replicator_note(field, point) for one in chosen if one.name == "replicator"]
+    return Stability(
+        **made,
+        finding=_finding(made, modulo),
+        notes=tuple(notes),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _replicator_note(field, point):
+    values = _eigenvalues(field.replicator_blocks(point))[0]
+    return (
+        "The eigenvalues above are those of the projected gradient; the replicator's are "
+        f"{', '.join(dict.fromkeys(complex_text(value) for value in values))}."
+    )
+
+
+def _check_linear(method, field):
+    """Refuse a method that has no step size and no linear map near an equilibrium."""
+    if method.name in ("fictitious-play", "best-response"):
+        raise InputError(
+            f"{method.name} jumps between pure actions: it has no step size, and no eigenvalues.",
+            argument="method",
+            fix=f"See what it does: ratiogan dynamics {field.spec} --method {method.name}",
+        )
+    return check_method(method, field)
 
 
 def _shown(field):
@@ -118,21 +143,45 @@ def _shown(field):
 # --- eigenvalues ---------------------------------------------------------------------------------
 
 
-def _eigenvalues(blocks):
-    """Eigenvalues of every block with how often each occurs, the largest real part first."""
-    values = np.concatenate([np.linalg.eigvals(matrix) for matrix, _, _ in blocks]).astype(complex)
-    counts = np.concatenate([np.full(len(matrix), count) for matrix, _, count in blocks])
+def _eigenvalues(blocks, relative_error=0.0):
+    """Eigenvalues of every block, the largest real part first; how often each occurs, how far each
+    may be off where J is off by `relative_error` of its size."""
+    values, counts, errors = [], [], []
+    for matrix, _, count in blocks:
+        found, off = _with_errors(matrix, relative_error)
+        values.append(found)
+        errors.append(off)
+        counts.append(np.full(len(matrix), count))
+    values, counts, errors = (np.concatenate(parts) for parts in (values, counts, errors))
     order = np.lexsort((-values.imag, -np.abs(values.imag).round(12), -values.real.round(12)))
-    return values[order], counts[order]
+    return values[order], counts[order], errors[order]
 
 
-def _verdict(values, neutral):
-    """The word for it, once the directions of the subspace of equilibria are set aside."""
-    scale = max(float(np.abs(values).max(initial=0.0)), 1e-300)
-    worst = float(_others(values, neutral).real.max(initial=-np.inf))
-    if worst > _MARGINAL * scale:
+def _with_errors(matrix, relative):
+    """Eigenvalues, and bounds on their errors of first order: the size of the error of J times the
+    condition of the eigenvalue; for an eigenvalue that is (nearly) defective its n-th root."""
+    values, right = np.linalg.eig(matrix)
+    size = float(np.linalg.norm(matrix, 2)) if matrix.size else 0.0
+    worst = size * relative ** (1.0 / max(1, len(matrix)))
+    try:
+        left = np.linalg.inv(right)
+    except np.linalg.LinAlgError:
+        return values.astype(complex), np.full(len(values), worst)
+    condition = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=0)
+    return values.astype(complex), np.minimum(condition * size * relative, worst)
+
+
+def _verdict(values, errors, neutral):
+    """The word for it, once the directions of the subspace of equilibria are set aside.
+
+    A real part smaller than its own error is 0.
+    """
+    kept = np.argsort(np.abs(values), kind="stable")[neutral:]
+    real = values.real[kept]
+    real = np.where(np.abs(real) <= errors[kept], 0.0, real)
+    if (real > 0).any():
         return "unstable"
-    if worst >= -_MARGINAL * scale or not np.isfinite(worst):
+    if not real.size or (real == 0).any():
         return "marginal"
     return "stable modulo equilibria" if neutral else "exponentially stable"
 
@@ -225,7 +274,7 @@ def _path_parameter(field, sweep):
     own = FIELDS[field.name].defaults if field.name in FIELDS else {}
     if sweep is not None:
         key, values = sweep
-        values = [float(value) for value in values]
+        values = [check_number(f"sweep of {key}", value) for value in values]
         if key == "eta" and not (key in own and parameter_matters(field, key)):
             return key, values, more_regularised
         low, high = (with_parameter(field, key, values[0] + more) for more in (0.0, 1.0))
@@ -279,7 +328,7 @@ def _critical(values, rows, at):
 
     def growing(numbers):
         left = moving(numbers)
-        return int(np.sum(left.real > _MARGINAL * scale)) if left.size else 0
+        return int(np.sum(left.real > 1e-10 * scale)) if left.size else 0
 
     found = []
     for name, count in (("pairs", pairs), ("growing", growing)):
@@ -309,7 +358,7 @@ def _critical(values, rows, at):
 def _assess(method, field, point, alpha):
     """One row: the radius at alpha, the limits, and a run near the equilibrium."""
     blocks = method.blocks(field, point)
-    neutral, _ = method.field(field).neutral(point)
+    neutral = method.neutral(field, point)
     measured = _measure(method, field, point, alpha)
     nothing = np.empty(0)
     if method.is_flow:
@@ -320,7 +369,9 @@ def _assess(method, field, point, alpha):
             method.spec, None, math.nan, math.nan, math.nan, measured, rate, nothing, nothing
         )
     radius = float(spectral_radius(method, blocks, alpha, neutral)[0])
-    largest, best, least, alphas, radii = step_limits(method, blocks, neutral)
+    largest, best, least, alphas, radii = step_limits(
+        method, blocks, neutral, error=field.jacobian_error
+    )
     return MethodStability(method.spec, radius, largest, best, least, measured, None, alphas, radii)
 
 
@@ -388,7 +439,9 @@ def _assumptions(field, point):
             f"{idle} flat, {neutral} of equilibria",
         ),
         Assumption(
-            "linear in G", "grad^2_G V = 0 at the equilibrium, though V is concave in both players",
+            "linear in G",
+            "grad^2_G V = 0 at the equilibrium"
+            + (", though V is concave in both players" if game.concave else ""),
             bool(flat <= tol) if game.zero_sum else None,
             f"its largest entry is {significant(flat)}",
         ),
@@ -417,15 +470,17 @@ def _damping(field, point):
 def _theorem(field, verdict, assumptions):
     """The theorem that decides, as a sentence."""
     names = {item.name: item.holds for item in assumptions}
-    apply = names and field.bare is None and field.zero_sum
+    plain = bool(names) and field.zero_sum and names["linear in G"]
+    apply = plain and field.bare is None
     strict = names.get("II curvature") and names.get("III rank")
     if verdict == "exponentially stable":
         if apply and names["I realisable"] and strict:
+            though = ", although V is concave for both players" if field.concave else ""
             return (
                 "Nagarajan and Kolter 2017: assumptions I to III hold, so simultaneous gradient "
-                "descent is locally exponentially stable, although V is concave for both players."
+                f"descent is locally exponentially stable{though}."
             )
-        if names.get("regulariser") and names["III rank"]:
+        if plain and names.get("regulariser") and names["III rank"]:
             return (
                 "The regulariser eta |grad_D V|^2: K - 2 eta P P^T < 0 and P of full column rank "
                 "make J Hurwitz, for every eta > 0 that does (Nagarajan and Kolter 2017; the "
@@ -445,9 +500,10 @@ def _theorem(field, verdict, assumptions):
     if verdict == "unstable":
         return "Linearization theorem: an eigenvalue with positive real part makes it unstable."
     if field.conserved is not None:
+        orbits = "its orbits close" if field.size == 2 else "it keeps its distance"
         return (
             "The linearization theorem does not decide; the flow conserves "
-            f"{field.conserved.text}, so its orbits close: stable, not asymptotically."
+            f"{field.conserved.text}, so {orbits}: stable, not asymptotically."
         )
     return "The linearization theorem does not decide: an eigenvalue lies on the imaginary axis."
 
@@ -470,6 +526,8 @@ def _finding(made, modulo):
         said += f" modulo {modulo}"
         some = "all other eigenvalues have"
     real = _others(values, made["neutral"]).real
+    if not real.size:
+        return f"{said}: nothing moves nearby."
     if verdict == "unstable":
         parts = [f"an eigenvalue has real part {significant(real.max(), 4)}"]
     elif verdict == "marginal":

@@ -4,7 +4,7 @@ import numpy as np
 
 from ratiogan.errors import InputError
 
-AT_REST = 1e-9  # a velocity below this, over 1 + |point|, counts as none
+AT_REST = 1e-9  # of the size of the field: a velocity below counts as none
 _NEAR = 1e-10
 
 
@@ -53,9 +53,24 @@ def find_equilibrium(field, near):
 
 
 def residual(field, point):
-    """|velocity| over 1 + |point|; inf where it is not finite."""
-    size = field.norm(field.velocity(point)) / (1.0 + float(np.linalg.norm(point)))
-    return size if np.isfinite(size) else np.inf
+    """How far from rest, over the size of the field near `point`; inf where it is not finite.
+
+    That size is the largest entry of J, times 1 + |point|, and the speed at the field's start: a
+    field may be flat at its equilibrium.
+    """
+    off, _ = field.unrest(point)
+    if off == 0.0:
+        return 0.0
+    if not np.isfinite(off):
+        return np.inf
+    with np.errstate(all="ignore"):
+        steepest = max(
+            (float(np.abs(matrix).max(initial=0.0)) for matrix, _, _ in field.blocks(point)),
+            default=0.0,
+        )
+        speed = field.norm(field.velocity(field.start)) / (1.0 + float(np.linalg.norm(field.start)))
+    size = (1.0 + float(np.linalg.norm(point))) * max(steepest, speed)
+    return off / size if size > 0 else np.inf
 
 
 def check_equilibrium(field, point):
@@ -66,20 +81,19 @@ def check_equilibrium(field, point):
     InputError
         With the residual, or why there is no Jacobian.
     """
-    off = residual(field, point)
-    if off > AT_REST:
-        known = "; ".join(field.said(at) for at in field.equilibria[:3])
-        raise InputError(
-            f"{field.said(point)} is no equilibrium of {field.spec}: |velocity| is "
-            f"{field.norm(field.velocity(point)):.3g} there.",
-            argument="point",
-            fix=f"Known: {known}." if known else "Leave it out, and one is searched for.",
-        )
     reason = None if field.kink is None else field.kink(point)
     if reason is not None:
         raise InputError(
             f"the Jacobian of {field.spec} at {field.said(point)} does not decide: {reason}.",
             argument="field",
             fix=f"See what it does: ratiogan dynamics {field.spec}",
+        )
+    off, what = field.unrest(point)
+    if residual(field, point) > AT_REST:
+        known = "; ".join(field.said(at) for at in field.equilibria[:3])
+        raise InputError(
+            f"{field.said(point)} is no equilibrium of {field.spec}: {what} is {off:.3g} there.",
+            argument="point",
+            fix=f"Known: {known}." if known else "Leave it out, and one is searched for.",
         )
     return off

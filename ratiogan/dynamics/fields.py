@@ -31,7 +31,12 @@ DIRAC_LOSSES = {
     "wgan": ("linear", True),
     "exponential": ("exponential", True),
 }
-REGULARISERS = ("none", "r1", "r2", "gp", "noise", "clip", "consensus", "gradient-norm")
+# What each regulariser of the Dirac-GAN takes.
+_USED = {
+    "none": (), "r1": ("gamma",), "r2": ("gamma",), "gp": ("gamma", "target"),
+    "noise": ("sigma",), "clip": ("clip",), "consensus": ("gamma",), "gradient-norm": ("eta",),
+}  # fmt: skip
+REGULARISERS = tuple(_USED)
 
 
 def field(spec, **parameters):
@@ -124,7 +129,6 @@ def bilinear(matrix=1.0, rows=None):
         conserved=Conserved(
             "x^2 + y^2" if one else "|x|^2 + |y|^2", lambda z: np.sum(np.square(z), axis=-1)
         ),
-        matched="",
         kernel=(march.BILINEAR, np.array([m, n, *entries.ravel()], dtype=float)),
     )
 
@@ -170,11 +174,14 @@ def dirac(loss="gan", reg="none", gamma=1.0, sigma=1.0, target=1.0, clip=1.0, et
         "clip": check_positive("clip", clip),
         "eta": check_not_negative("eta", eta),
     }
-    used = {
-        "none": (), "r1": ("gamma",), "r2": ("gamma",), "gp": ("gamma", "target"),
-        "noise": ("sigma",), "clip": ("clip",), "consensus": ("gamma",),
-        "gradient-norm": ("eta",),
-    }[reg]  # fmt: skip
+    used = _USED[reg]
+    idle = [name for name in values if name not in used and values[name] != 1.0]
+    if idle:
+        raise InputError(
+            f"{idle[0]} plays no part in dirac with reg={reg}.",
+            argument=idle[0],
+            fix=f"Leave it out, or take a reg that has it{_which(idle[0])}.",
+        )
     penalty = {"r1": march.SQUARED_SLOPE, "r2": march.SQUARED_SLOPE}.get(reg, march.FREE)
     strength = values["gamma"]
     if reg == "gp":
@@ -215,6 +222,11 @@ def dirac(loss="gan", reg="none", gamma=1.0, sigma=1.0, target=1.0, clip=1.0, et
         if reg == "gp" and values["gamma"] and values["target"]
         else None,
     )
+
+
+def _which(parameter):
+    having = [reg for reg, names in _USED.items() if parameter in names]
+    return f": {', '.join(having)}"
 
 
 def _kink_of_slope_penalty(state):
@@ -306,6 +318,7 @@ def linear_pair(f="logistic", mean=1.0, sd=0.5):
         start=np.array([1.5, 0.5]),
         equilibria=(np.array([1.0, 0.0]),),
         matched="a = 1 gives G(z) the law of the data, and w = 0 makes D = 0",
+        concave=True,
         kernel=(march.LINEAR_PAIR, np.array([LOSSES[f], mean, sd])),
     )
 
@@ -347,19 +360,6 @@ def linear_quadratic(f="logistic", mean=0.0, sd=1.0):
     )
 
 
-def rock_paper_scissors():
-    """Rock, paper, scissors: `matrix_game` with the payoffs 0, -1, 1.
-
-    Examples
-    --------
-    >>> rock_paper_scissors().equilibria[0].round(3)
-    array([0.333, 0.333, 0.333, 0.333, 0.333, 0.333])
-    """
-    return matrix_game(
-        matrix_games.ROCK_PAPER_SCISSORS, spec="rps", actions=("rock", "paper", "scissors")
-    )
-
-
 def with_parameter(field_, key, value):
     """The same field with another value of one parameter.
 
@@ -372,7 +372,7 @@ def with_parameter(field_, key, value):
         raise InputError(
             f"{key} cannot be varied: {field_.spec} is no built-in field.",
             argument="sweep",
-            fix="Sweep alpha, a parameter of the method, or eta.",
+            fix="Sweep alpha or a parameter of the method, such as regularised's eta.",
         )
     source = field_.source
     return field(source["spec"], **{**source["more"], key: value})
@@ -380,7 +380,10 @@ def with_parameter(field_, key, value):
 
 def parameter_matters(field_, key):
     """Whether another value of this parameter makes another field."""
-    low, high = (with_parameter(field_, key, value) for value in (0.5, 0.75))
+    try:
+        low, high = (with_parameter(field_, key, value) for value in (0.5, 0.75))
+    except InputError:
+        return False
     return low.spec != high.spec
 
 
@@ -459,7 +462,7 @@ _BUILDERS = {
     "uniform-wgan": uniform_wgan,
     "linear-pair": linear_pair,
     "linear-quadratic": linear_quadratic,
-    "rps": rock_paper_scissors,
+    "rps": matrix_games.rock_paper_scissors,
     "matrix-game": matrix_game,
     "nonparametric": grid_game.nonparametric,
 }

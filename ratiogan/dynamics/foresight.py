@@ -101,7 +101,8 @@ def foresighted(
     real, gen : Distribution or str, optional
         p_r and the p_g to start from, or preset specs; without them the default problem.
     game : str or Game
-        Both players' losses; V is what the generator minimises, E[R u].
+        Both players' losses; V is what the generator minimises, E[R u]. (`value` is the
+        discriminator's: the same but for a constant where the game is zero-sum.)
     eta : float
         Weight of the discriminator's squared gradient, in the logit and in L2(p_r). 0 is the greedy
         generator: all mass where u is least, in the first of tied cells.

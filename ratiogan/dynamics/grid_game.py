@@ -169,7 +169,14 @@ class GridGame(Field):
 
     @property
     def source(self):
-        """As `Field.source`; own distributions are not kept."""
+        """As `Field.source`; a run on distributions of your own is not kept."""
+        usual = presets.problem(None, None, self.cells.size)[0]
+        if not np.array_equal(usual.mass.ravel()[self.cells], self.masses):
+            raise InputError(
+                "a run on distributions of your own cannot be kept.",
+                argument="field",
+                fix="Keep its states with numpy.save.",
+            )
         return {"spec": self.spec, "more": {"game": self.game_spec}}
 
     def away(self, states, point):
@@ -571,11 +578,11 @@ def _kink(losses, name, state):
     if not np.abs(phi[0]) < losses.clip:
         return (
             f"the best response of {name} to R = 1 is phi* = {phi[0]:g}, on the bound where "
-            "updates are clipped: the velocity has no derivative there."
+            "updates are clipped: the velocity has no derivative there"
         )
     swing = math.sqrt(abs(float((losses.generator_slope(phi) * losses.slope_gen(phi))[0])))
     return (
         f"the losses of {name} are piecewise linear, without a second derivative that would hold "
         "phi at its best response, which jumps at R = 1: until phi reaches a kink the game is the "
-        f"Wasserstein game, with eigenvalues +-{'' if swing == 1 else f'{swing:.3g}'}i sqrt(tau)."
+        f"Wasserstein game, with eigenvalues +-{'' if swing == 1 else f'{swing:.3g}'}i sqrt(tau)"
     )

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +29,7 @@ WINDOW = 400  # the last states, all of them: the factor is measured there
 MARGINAL = 1e-12  # a predicted factor this near to 1 is 1
 _FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
 _KINK_RTOL, _KINK_ATOL = 1e-8, 1e-10  # across a jump of the velocity no step is of high order
+_AT_POINT = 1e-6  # of the first distance: a run that rests farther off rests elsewhere
 _ROUNDING = 1e-10  # states this near to an equilibrium are left out of a fit
 
 
@@ -61,7 +63,7 @@ def simulate(
         Updates per turn; ``alternating`` only.
     max_steps : int
     tol : float
-        Stop where the field's norm is below.
+        Stop where the field's norm is below; steps of matrix games go on.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def simulate(
     field = field_from(field)
     method = check_method(method_of(field.methods[0] if method is None else method), field)
     start = field.start.copy() if start is None else field.check_state(start)
-    alpha_gen, alpha_disc = _step_sizes(field, alpha, alpha_gen, alpha_disc)
+    alpha_gen, alpha_disc = _step_sizes(field, method, alpha, alpha_gen, alpha_disc)
     turns = _turns(method, gen_steps, disc_steps)
     max_steps = check_integer("max_steps", max_steps, 1)
     tol = check_not_negative("tol", tol)
@@ -139,7 +141,7 @@ def simulate_batch(
     if not np.all(inside):
         for i, start in enumerate(starts):  # to say which, and why
             field.check_state(start, f"starts[{i}]")
-    alpha_gen, alpha_disc = _step_sizes(field, alpha, alpha_gen, alpha_disc)
+    alpha_gen, alpha_disc = _step_sizes(field, method, alpha, alpha_gen, alpha_disc)
     turns = _turns(method, gen_steps, disc_steps)
     max_steps = check_integer("max_steps", max_steps, 1)
     every = check_integer("every", every, 1)
@@ -175,7 +177,7 @@ def simulate_several(field, methods=(), sweep=None, **options):
     ['unstable', 'converging']
     """
     base = field_from(field)
-    methods = tuple(methods) or base.methods
+    methods = ((methods,) if isinstance(methods, str) else tuple(methods)) or base.methods
     runs = []
     for spec in methods:
         if sweep is None:
@@ -185,8 +187,8 @@ def simulate_several(field, methods=(), sweep=None, **options):
         for value in values:
             run = _swept(base, spec, key, value, options)
             label = f"{key}={significant(value) if isinstance(value, float) else value}"
-            object.__setattr__(run, "label", label if len(methods) == 1 else f"{spec} {label}")
-            runs.append(run)
+            label = label if len(methods) == 1 else f"{spec} {label}"
+            runs.append(replace(run, label=label))
     return Dynamics(
         trajectories=tuple(runs),
         finding=_finding_of_all(runs),
@@ -197,7 +199,7 @@ def simulate_several(field, methods=(), sweep=None, **options):
 def _swept(base, method, key, value, options):
     if key in ("alpha", "alpha_gen", "alpha_disc", "gen_steps", "disc_steps", "max_steps"):
         return simulate(base, method=method, **{**options, key: value})
-    parsed = parse(method)
+    parsed = parse(method_of(method).spec)
     if key in METHODS[parsed.name].defaults:
         named = Spec(parsed.name, {**parsed.options, key: value})
         return simulate(base, method=str(named), **options)
@@ -207,7 +209,13 @@ def _swept(base, method, key, value, options):
 # --- running -------------------------------------------------------------------------------------
 
 
-def _step_sizes(field, alpha, alpha_gen, alpha_disc):
+def _step_sizes(field, method, alpha, alpha_gen, alpha_disc):
+    if method.ratio != 1.0 and alpha_disc is not None:
+        raise InputError(
+            f"alpha_disc is that of the generator times ratio with {method.name}.",
+            argument="alpha_disc",
+            fix="Leave one of the two out: take simultaneous, or alpha alone.",
+        )
     alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
     gen = alpha if alpha_gen is None else check_positive("alpha_gen", alpha_gen)
     disc = alpha if alpha_disc is None else check_positive("alpha_disc", alpha_disc)
@@ -319,7 +327,7 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
     def derivative(_, state):
         return stretch * velocity(state)
 
-    smooth = field.kink is None
+    smooth = field.kink is None or hasattr(field, "payoff")
     rtol, atol = (_FLOW_RTOL, _FLOW_ATOL) if smooth else (_KINK_RTOL, _KINK_ATOL)
     times = alpha_gen * keep
     with np.errstate(all="ignore"):
@@ -329,6 +337,13 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
         )  # fmt: skip
     states = found.y.T
     steps = keep[: len(states)]
+    if hasattr(field, "payoff") and (states < -1e-9).any():
+        left = int(np.argmax((states < -1e-9).any(axis=1)))
+        raise InputError(
+            f"the flow of the projected gradient leaves the simplices at step {steps[left]}.",
+            argument="method",
+            fix="Take replicator or projected-gradient, or start nearer to the equilibrium.",
+        )
     finite = np.isfinite(states).all(axis=1)
     ended = march.ALL_STEPS if found.success and finite.all() else march.NOT_FINITE
     states, steps = states[finite], steps[finite]
@@ -360,7 +375,7 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
     linear = point is not None and method.name not in ("fictitious-play", "best-response")
     if linear and (stepped_on.kink is None or stepped_on.kink(point) is None):
         multipliers = method.multipliers(field, point, alpha_gen, alpha_disc, *turns)
-        predicted = float(radius_of(multipliers, method.field(field).neutral(point)[0]))
+        predicted = float(radius_of(multipliers, method.neutral(field, point)))
     distance = (
         np.full(len(run.states), np.nan) if point is None else field.distance(run.states, point)
     )
@@ -368,12 +383,21 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
     if point is not None:
         away = field.away(run.states, point)
         measured = measured_factor(run.steps, away, method.code in _REMEMBERING)
-    text, values = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        text, values, definite = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
+    if values is not None and not np.isfinite(values).all():
+        text, values = "nothing", None
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
     kept = drift is not None and drift <= 1e-8 * max(1.0, float(np.max(np.abs(values))))
-    status = _status(run, distance, predicted, kept)
+    kept = kept and definite
+    status = _status(run, distance, predicted, kept, _turns_round(multipliers))
     expected = predicted is None or predicted >= 1.0 - MARGINAL
+    elsewhere = status == "converged" and not distance[-1] <= _AT_POINT * (1.0 + distance[0])
+    if elsewhere and point is not None:
+        status = "stalled"
     as_predicted = status in ("converged", "converging", "max-steps") or expected
+    if predicted is not None and predicted > 1.0 + MARGINAL and status == "converged":
+        as_predicted = False
     made = {
         "field": field, "method": method.spec, "label": method.spec,
         "alpha_gen": alpha_gen, "alpha_disc": alpha_disc * method.ratio,
@@ -384,7 +408,7 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         "drift": drift, "moves": run.moves, "gaps": run.gaps,
         "seconds": time.perf_counter() - began,
     }  # fmt: skip
-    made["finding"] = _finding(method, made)
+    made["finding"] = _finding(method, {**made, "at_rest": run.end == march.AT_REST})
     return Trajectory(**made)
 
 
@@ -453,11 +477,13 @@ def _fitted_map(window, remembers):
 
 
 def _conserved(field, method, alpha_gen, alpha_disc, turns, states):
-    """What this method conserves on this field, as text and along the states."""
-    if method.name == "replicator" and field.replicator_conserved is not None:
-        return field.replicator_conserved.text, field.replicator_conserved.value(states)
-    if method.name == "flow" and field.conserved is not None and alpha_gen == alpha_disc:
-        return field.conserved.text, field.conserved.value(states)
+    """What this method conserves on this field: text, values along the states, and whether its
+    levels are bounded."""
+    equal = alpha_gen == alpha_disc
+    if method.name == "replicator" and equal and field.replicator_conserved is not None:
+        return field.replicator_conserved.text, field.replicator_conserved.value(states), True
+    if method.name == "flow" and equal and field.conserved is not None:
+        return field.conserved.text, field.conserved.value(states), True
     matrix = field.cross_matrix
     if method.code == march.ALTERNATING and matrix is not None and turns == (1, 1):
         x, y = states[:, : field.n_gen], states[:, field.n_gen :]
@@ -465,17 +491,27 @@ def _conserved(field, method, alpha_gen, alpha_disc, turns, states):
         cross = np.einsum("ki,ij,kj->k", x, matrix, y)
         values = np.sum(x * x, axis=1) / alpha_gen + np.sum(y * y, axis=1) / alpha_disc
         values = (values - sign * cross) * min(alpha_gen, alpha_disc)
+        steepest = float(np.linalg.norm(matrix, 2)) * math.sqrt(alpha_gen * alpha_disc)
+        bounded = steepest < 2.0 - 1e-12  # else the form is no longer definite
         names = field.coordinates
         one = len(names) == 2 and matrix[0, 0] == 1
         a, b = names if one else ("|x|", "|y|")
         product = f"{a} {b}" if one else "x.Ay"
         if alpha_gen == alpha_disc:
-            return f"{a}^2+{b}^2{'-' if sign > 0 else '+'}alpha {product}", values
-        return f"{a}^2/alpha_gen+{b}^2/alpha_disc{'-' if sign > 0 else '+'}{product}", values
-    return "nothing", None
+            return f"{a}^2+{b}^2{'-' if sign > 0 else '+'}alpha {product}", values, bounded
+        text = f"{a}^2/alpha_gen+{b}^2/alpha_disc{'-' if sign > 0 else '+'}{product}"
+        return text, values, bounded
+    return "nothing", None, False
 
 
-def _status(run, distance, predicted, kept):
+def _turns_round(multipliers):
+    """Whether steps can turn about the equilibrium; where nothing is known they may."""
+    return not multipliers.size or bool(
+        np.any((np.abs(multipliers.imag) > 1e-12) | (multipliers.real < 0.0))
+    )
+
+
+def _status(run, distance, predicted, kept, turning):
     """The code of what became of a run; `kept` where a conserved quantity tells an orbit."""
     if run.end == march.AT_REST:
         return "converged"
@@ -487,8 +523,6 @@ def _status(run, distance, predicted, kept):
         distance = run.gaps if not np.isfinite(distance).all() else distance
     if len(distance) < 8 or not np.isfinite(distance).all():
         return "max-steps"
-    if kept:
-        return "cycle"
     # Envelopes, so that the phase of an orbit plays no part.
     quarter = len(distance) // 4
     early, late = distance[quarter : 2 * quarter].max(), distance[-quarter:].max()
@@ -497,12 +531,18 @@ def _status(run, distance, predicted, kept):
     if early == 0.0:
         return "unstable"
     change = math.log(late / early)
+    if kept and abs(change) < 1.0:
+        return "cycle"
     if abs(change) < 0.02:
         # A slow spiral is told from an orbit by agreeing with its prediction.
         span = float(run.steps[-quarter:].mean() - run.steps[quarter : 2 * quarter].mean())
         expected = span * math.log(predicted) if predicted else 0.0
         if abs(expected) < 1e-6 or abs(change - expected) > 0.5 * abs(expected):
-            return "cycle"
+            return "cycle" if turning else "max-steps"
+    # Less than a turn shows nothing: both stretches must agree with the whole.
+    whole = math.log(distance[-1] / distance[0]) if distance[0] > 0 < distance[-1] else change
+    if change * whole < 0:
+        return "cycle" if turning and abs(change) < 0.2 else "max-steps"
     return "converging" if change < 0 else "unstable"
 
 
@@ -512,7 +552,8 @@ _PHRASES = {
     "cycle": "goes round",
     "unstable": "moves away",
     "diverged": "ends where the velocity is not finite",
-    "stalled": "stops: its implicit equation has no solution that Newton's method finds",
+    "stalled": "stops: its implicit equation has no solution that Newton finds",
+    "elsewhere": "rests, but at no known equilibrium",
     "max-steps": "goes on",
 }
 
@@ -522,11 +563,14 @@ def _finding(method, made):
     steps = made["n_steps"]
     status = made["status"]
     when = f"at step {steps}" if status in ("diverged", "stalled") else f"after {steps} steps"
-    said = f"{status.upper()} {when}: {method.spec} {_PHRASES[status]}"
+    phrase = _PHRASES["elsewhere" if made["at_rest"] and status == "stalled" else status]
+    said = f"{status.upper()} {when}: {method.spec} {phrase}"
     if math.isfinite(made["end_over_start"]):
         said += f", distance x {significant(made['end_over_start'])}"
     period = _period(made["moves"])
-    if period:
+    if period == 1:
+        said += ", the actions stay"
+    elif period:
         said += f", the pair of actions repeats every {period} moves"
     elif made["gaps"] is not None:
         said += f", gap {significant(made['gaps'][-1])}"

@@ -70,7 +70,7 @@ def run(field, method, starts, rates, beta, most, keep):
     out = np.empty((keep.size, 2, len(starts)))
     for first in range(0, len(starts), BLOCK):
         block = slice(first, first + BLOCK)
-        x, y = (np.ascontiguousarray(starts[block, i]) for i in (0, 1))
+        x, y = (np.array(starts[block, i]) for i in (0, 1))  # the loop writes into them
         room = np.zeros((4, x.size))
         loop(a, b, x, y, *rates, *beta, most, keep, room, out[:, :, block])
     return np.ascontiguousarray(out.transpose(2, 0, 1))

@@ -138,11 +138,21 @@ class MatrixGame(Field):
         away = np.cos(1.0 + np.arange(self.tangent.shape[1]))
         return point + size * self.tangent @ (away / np.linalg.norm(away))
 
-    def neutral(self, point):
-        """As `Field.neutral`, on the simplices: the kernel of J there is one of equilibria."""
-        _, values, _ = np.linalg.svd(self.blocks(point)[0][0])
-        found = int(np.sum(values <= rank_tolerance(self.payoff)))
-        return found, f"{found} dimensions of equilibria" if found else ""
+    def rest_directions(self, point):
+        """As `Field.rest_directions`, on the simplices; none at an equilibrium on their boundary.
+
+        Inside, equilibria of a zero-sum game form a convex set: the kernel of J on the tangent
+        space.
+        """
+        if np.min(point) <= _ON_SIMPLEX:
+            return np.zeros((self.size, 0))
+        matrix = self.blocks(point)[0][0]
+        _, values, rows = np.linalg.svd(matrix)
+        return self.tangent @ rows[values <= rank_tolerance(matrix)].T
+
+    def unrest(self, point):
+        """As `Field.unrest`: what a best response would gain, which is 0 at an equilibrium."""
+        return float(self.gap(point)), "the gain of best responses"
 
     def check_state(self, state, name="start"):
         """`state` as two mixed strategies, one after the other.
@@ -300,8 +310,8 @@ def matrix_game(payoff, other=None, *, spec="matrix", actions=None, start=None, 
     -------
     MatrixGame
         Its `equilibria` are those of `nash_equilibria`, the largest supports first. In a zero-sum
-        game that is too large for these, or whose equilibria are no isolated points, the one of
-        `maximin`; in a large game that is not zero-sum none.
+        game that is too large for these, or in which none is found, the one of `maximin`; in a
+        large game that is not zero-sum none.
 
     Raises
     ------
@@ -334,6 +344,7 @@ def matrix_game(payoff, other=None, *, spec="matrix", actions=None, start=None, 
         "summary": f"{m} x {n} {'zero-sum' if zero_sum else 'bimatrix'} game",
         "formula": "x' = P A y, y' = P B^T x",
         "constraint": "the shares' sums",
+        "kink": _on_boundary,
         "methods": ("replicator", "fictitious-play", "best-response", "projected-gradient"),
         "conserved": _distance_conserved(points) if zero_sum else None,
         **more,
@@ -351,6 +362,13 @@ def matrix_game(payoff, other=None, *, spec="matrix", actions=None, start=None, 
     )
 
 
+def _on_boundary(point):
+    """Why there is no Jacobian at an equilibrium on the boundary; None inside."""
+    if np.min(point) > _ON_SIMPLEX:
+        return None
+    return "it lies on the boundary of the simplices, where steps are projected back"
+
+
 def rock_paper_scissors(**more):
     """Rock, paper, scissors: what `matrix_game` makes of ``ROCK_PAPER_SCISSORS``.
 
@@ -360,7 +378,7 @@ def rock_paper_scissors(**more):
     0.0
     """
     given = {
-        "spec": "rock-paper-scissors",
+        "spec": "rps",
         "summary": "rock, paper, scissors: each beats the one before",
         "actions": ("rock", "paper", "scissors"),
         "start": (0.5, 0.3, 0.2, 0.2, 0.5, 0.3),

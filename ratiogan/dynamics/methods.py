@@ -81,6 +81,12 @@ class Method:
             return field.replicator_blocks(point)
         return self.field(field).blocks(point)
 
+    def neutral(self, field, point):
+        """How many multipliers are 1 because equilibria lie side by side."""
+        if self.name == "replicator":
+            return 0
+        return self.field(field).neutral(point)[0]
+
     def rates(self, field, alpha_gen, alpha_disc=None):
         """Step sizes per coordinate; for arrays of alpha with one more axis in front."""
         alpha_disc = alpha_gen if alpha_disc is None else alpha_disc
@@ -137,6 +143,8 @@ class Method:
             return one + step + step @ step
         if self.code == march.OPTIMISTIC:
             return _with_memory(one + 2.0 * step, -step)
+        if self.code not in (march.MOMENTUM, march.MOMENTUM_IN_TURN):
+            raise ValueError(f"{self.name} has no linear map")
         beta = np.diag(np.where(np.arange(n) < n_gen, self.beta_gen, self.beta_disc)) + 0.0 * step
         if self.code == march.MOMENTUM:
             return _with_memory(one + step + beta, -beta)

@@ -333,6 +333,7 @@ class Stability:
         if self.assumptions:
             parts.append("\n".join(self._assumption_lines()))
         parts.append(wrap(self.theorem))
+        parts += [wrap(note) for note in self.notes]
         return "\n\n".join(parts)
 
     def _range(self):
@@ -342,7 +343,7 @@ class Stability:
     def eigenvalue_texts(self):
         """Every eigenvalue as text, with its multiplicity where that is not 1."""
         return [
-            _complex_text(value) + (f"   x {count}" if count > 1 else "")
+            complex_text(value) + (f"   x {count}" if count > 1 else "")
             for value, count in zip(self.eigenvalues, self.multiplicities, strict=True)
         ]
 
@@ -498,11 +499,21 @@ def _complex(values):
     return [{"re": float(value.real), "im": float(value.imag)} for value in values]
 
 
-def _complex_text(value):
-    real = f"{value.real:.4f}" if abs(value.real) >= 5e-5 else "0"
-    if abs(value.imag) < 5e-13 * max(1.0, abs(value)):
-        return real
-    imaginary = f"{abs(value.imag):.4f}i"
-    if real == "0":
-        return f"-{imaginary}" if value.imag < 0 else imaginary
-    return f"{real} {'-' if value.imag < 0 else '+'} {imaginary}"
+def complex_text(value):
+    """An eigenvalue as it is written, with four digits of each part.
+
+    Examples
+    --------
+    >>> complex_text(-0.25 + 0.4330127j), complex_text(-5e-5 - 0.5j), complex_text(2j)
+    ('-0.25 + 0.433i', '-5e-05 - 0.5i', '2i')
+    """
+    size = abs(value)
+    real, imaginary = (
+        "" if abs(part) <= 1e-12 * size else significant(part, 4)
+        for part in (value.real, abs(value.imag))
+    )
+    if not imaginary:
+        return real or "0"
+    if not real:
+        return f"{'-' if value.imag < 0 else ''}{imaginary}i"
+    return f"{real} {'-' if value.imag < 0 else '+'} {imaginary}i"

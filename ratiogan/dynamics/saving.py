@@ -49,7 +49,8 @@ def save(dynamics, path, command=None):
             if values is not None:
                 arrays[f"{name}_{number}"] = values
         row = {name: getattr(run, name) for name in _NUMBERS}
-        rows.append({**jsonable(row), "field": run.field.source})
+        field = {**run.field.source, "eta": run.field.eta, "consensus": run.field.consensus}
+        rows.append({**jsonable(row), "field": field})
         if not np.isfinite(run.end_over_start):
             rows[-1]["end_over_start"] = None
     meta = {
@@ -70,5 +71,8 @@ def from_arrays(arrays, meta):
         parts = {name: arrays.get(f"{name}_{number}") for name in _ARRAYS}
         if row["end_over_start"] is None:
             row["end_over_start"] = float("nan")
-        runs.append(Trajectory(field=field_from(source["spec"], **source["more"]), **row, **parts))
+        field = field_from(source["spec"], **source["more"])
+        more = {name: source[name] - getattr(field, name) for name in ("eta", "consensus")}
+        field = field.regularised(**more) if any(more.values()) else field
+        runs.append(Trajectory(field=field, **row, **parts))
     return Dynamics(trajectories=tuple(runs), finding=meta["finding"], sweep=meta["sweep"])

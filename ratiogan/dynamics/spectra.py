@@ -7,7 +7,9 @@ from ratiogan.dynamics.methods import per_coordinate
 # A radius counts as below 1 where it is so by more than what eigenvalues of a few dozen entries
 # are off by rounding.
 ROUNDING = 1e-13
-_GRID = np.geomspace(1e-3, 1e3, 481)
+# Up to here it cannot be told from 1: eigenvalues of small steps are 1 plus next to nothing.
+_ONE = 2e-15
+_GRID = np.geomspace(1e-6, 1e3, 721)
 
 
 def spectral_radius(method, blocks, alphas, neutral=0, gen_steps=1, disc_steps=1):
@@ -49,8 +51,10 @@ def radius_of(multipliers, neutral=0):
     return np.abs(kept).max(axis=-1)
 
 
-def step_limits(method, blocks, neutral=0, gen_steps=1, disc_steps=1):
+def step_limits(method, blocks, neutral=0, gen_steps=1, disc_steps=1, error=0.0):
     """The largest stable step size, the best one, and the curve between.
+
+    `error` is how far J may be off: a radius that is nearer to 1 counts as 1.
 
     Returns
     -------
@@ -70,7 +74,11 @@ def step_limits(method, blocks, neutral=0, gen_steps=1, disc_steps=1):
         return spectral_radius(method, blocks, alpha, neutral, gen_steps, disc_steps)
 
     radii = radius(alphas)
-    stable = radii < 1.0 - ROUNDING
+    margin = max(ROUNDING, error)
+    stable = radii < 1.0 - margin
+    first = int(np.argmax(stable)) if stable.any() else 0
+    if (radii[:first] <= 1.0 + _ONE).all():
+        stable[:first] = stable[first]
     largest = 0.0
     if stable.all():
         largest = np.inf
@@ -81,7 +89,7 @@ def step_limits(method, blocks, neutral=0, gen_steps=1, disc_steps=1):
             middle = 0.5 * (low + high)
             if not low < middle < high:
                 break
-            if radius(middle)[0] < 1.0 - ROUNDING:
+            if radius(middle)[0] < 1.0 - margin:
                 low = middle
             else:
                 high = middle

@@ -8,9 +8,11 @@ import numpy as np
 from ratiogan.dynamics.march import BILINEAR, DIRAC, FREE, LINEAR, velocities
 from ratiogan.dynamics.march import jacobian as fill_jacobian
 from ratiogan.errors import InputError, InputTypeError, check_integer
+from ratiogan.spec import is_own_code
 
 _EPS = float(np.finfo(np.float64).eps)
 _COMPLEX_STEP = 1e-30
+_DIFFERENCE = _EPS ** (1 / 5)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Field:
         The same game without its penalty; None where there is none.
     matched : str
         Why p_g = p_r and D = 0 at the first equilibrium; empty where they are not.
+    concave : bool
+        Whether V is concave in the parameters of both players.
     constraint : str
         What never moves and is no direction of the states, with the eigenvalue 0 that it adds.
     methods : tuple of str
@@ -93,6 +97,7 @@ class Field:
     upper: np.ndarray = None
     bare: object = None
     matched: str = ""
+    concave: bool = False
     constraint: str = ""
     methods: tuple = ("simultaneous",)
     kernel: tuple | None = field(default=None, repr=False)  # (code, parameters) of a built-in
@@ -116,8 +121,22 @@ class Field:
 
     @property
     def source(self):
-        """What `ratiogan.dynamics.field` makes this field from: spec and further arguments."""
-        return {"spec": self.spec, "more": {}}
+        """What `ratiogan.dynamics.field` makes this field from again: spec and more arguments.
+
+        Raises
+        ------
+        InputError
+            For a function that is in no file.
+        """
+        if self.own is None:
+            return {"spec": self.spec, "more": {}}
+        if not is_own_code(self.spec):
+            raise InputError(
+                f"a run of {self.spec} cannot be kept: its field is a function of this session.",
+                argument="field",
+                fix="Write the function into a file, and pass path/to/file.py:NAME.",
+            )
+        return {"spec": self.spec, "more": {"start": self.start.tolist(), "n_gen": self.n_gen}}
 
     @property
     def size(self):
@@ -161,7 +180,7 @@ class Field:
         state : array (n,)
         how : str
             ``analytic`` (a built-in field's own formula; a regulariser's part is a complex step),
-            ``complex-step`` or ``differences`` (central, of second order).
+            ``complex-step`` or ``differences`` (central, of fourth order).
 
         Returns
         -------
@@ -173,14 +192,25 @@ class Field:
         if how == "complex-step":
             steps = state + 1j * _COMPLEX_STEP * np.eye(self.size)
             return self.velocity(steps).imag.T / _COMPLEX_STEP
-        step = _EPS ** (1 / 3) * np.maximum(1.0, np.abs(state))
-        above, below = (self.velocity(state + side * np.diag(step)) for side in (1.0, -1.0))
-        return ((above - below) / (2.0 * step[:, None])).T
+        # Five points: off by a fifth derivative times h^4/30 and by eps/h, both 1e-12 or so.
+        step = _DIFFERENCE * np.maximum(1.0, np.abs(state))
+        sides = [self.velocity(state + k * np.diag(step)) for k in (-2.0, -1.0, 1.0, 2.0)]
+        rise = (sides[0] - sides[3] + 8.0 * (sides[2] - sides[1])) / 12.0
+        return (rise / step[:, None]).T
 
     @property
     def is_analytic(self):
         """Whether the velocity takes complex states, so that a complex step is exact."""
         return self.kernel is not None
+
+    @property
+    def jacobian_error(self):
+        """How far `jacobian` may be off, over its size: rounding, or that of differences."""
+        return 1e-10 if self.own is not None else 8.0 * self.size * _EPS
+
+    def unrest(self, point):
+        """How far from an equilibrium: the norm of the velocity, and what it is called."""
+        return self.norm(self.velocity(point)), "|velocity|"
 
     def regularised(self, eta=0.0, consensus=0.0):
         """The same field with more of both regularisers."""
@@ -192,12 +222,22 @@ class Field:
         """The Euclidean length of a velocity."""
         return float(np.sqrt(np.dot(velocity, velocity)))
 
+    def rest_directions(self, point):
+        """An orthonormal basis (n, k) of the directions along which there are more equilibria.
+
+        Those of the kernel of J along which another equilibrium is found: a field may be at rest
+        there to first order only.
+        """
+        if self.kink is not None and self.kink(point) is not None:
+            return np.zeros((self.size, 0))
+        directions = _null_space(self._analytic(np.asarray(point, dtype=float)))
+        found = [one for one in directions.T if _has_neighbour(self, point, one)]
+        return np.array(found).reshape(len(found), self.size).T
+
     def away(self, states, point):
         """From an equilibrium, or the subspace of equilibria it belongs to, to states (K, n)."""
         away = np.asarray(states, dtype=float) - point
-        if self.kink is not None and self.kink(point) is not None:
-            return away
-        directions = _null_space(self._analytic(point))
+        directions = self.rest_directions(point)
         return away - (away @ directions) @ directions.T
 
     def distance(self, states, point):
@@ -205,21 +245,10 @@ class Field:
         return np.sqrt(np.sum(np.square(self.away(states, point)), axis=-1))
 
     def neutral(self, point):
-        """How many dimensions the equilibria have at `point`, and what they are, in words.
-
-        Along each direction of the kernel of J another equilibrium is searched for: a field may
-        be at rest there to first order only.
-        """
-        found = 0
-        for matrix, _, count in self.blocks(point):
-            directions = _null_space(matrix)
-            if matrix.shape[0] == self.size:
-                found += sum(_has_neighbour(self, point, one) for one in directions.T)
-            else:
-                found += count * directions.shape[1]
-        return found, "" if not found else (
-            "a line of equilibria" if found == 1 else f"{found} dimensions of equilibria"
-        )
+        """How many dimensions the equilibria have at `point`, and what they are, in words."""
+        found = self.rest_directions(point).shape[1]
+        words = "a line of equilibria" if found == 1 else f"{found} dimensions of equilibria"
+        return found, words if found else ""
 
     def said(self, point):
         """A state as it is written."""
@@ -299,7 +328,15 @@ class Field:
         return felt
 
     def _own(self, state):
-        found = self.own(state)
+        try:
+            found = self.own(state.copy())  # a function may write into what it is handed
+        except Exception as error:
+            raise InputError(
+                f"the field {self.spec} failed at {state.tolist()}: {type(error).__name__}: "
+                f"{error}.",
+                argument="field",
+                fix=f"It is handed {self.size} numbers; a start of another length changes that.",
+            ) from error
         values = np.asarray(found)
         if values.shape != (self.size,) or values.dtype.kind not in "fciu":
             raise InputError(
@@ -321,9 +358,8 @@ class Field:
 
 
 def rank_tolerance(matrix):
-    """What is smaller counts as 0 in a Jacobian."""
-    # Central differences are off by eps^(2/3); what is smaller is rounding.
-    return 1e-9 * max(1.0, float(np.abs(matrix).max(initial=0.0)))
+    """What is smaller counts as 0 in a Jacobian: what differences are off by, and some more."""
+    return 1e-9 * float(np.abs(matrix).max(initial=0.0))
 
 
 def _null_space(matrix):
@@ -331,13 +367,19 @@ def _null_space(matrix):
     return rows[np.append(values, np.zeros(len(rows) - values.size)) <= rank_tolerance(matrix)].T
 
 
-def _has_neighbour(field, point, direction, step=1e-3, newtons=8):
-    """Whether there is another equilibrium about `step` away along `direction`."""
+def _has_neighbour(field, point, direction, step=0.1, newtons=12):
+    """Whether there is another equilibrium about `step` away along `direction`.
+
+    Newton's method from there stays, where there is one; where the field rests to first order only
+    it comes back, or finds no rest.
+    """
     size = step * (1.0 + float(np.linalg.norm(point)))
     state = point + size * direction
     for _ in range(newtons):
-        state = state - np.linalg.pinv(field._analytic(state), rcond=1e-6) @ field.velocity(state)
-    rests = np.linalg.norm(field.velocity(state)) <= 1e-9 * size
+        matrix = field._analytic(state)
+        state = state - np.linalg.pinv(matrix, rcond=1e-6) @ field.velocity(state)
+    largest = float(np.abs(field._analytic(point)).max(initial=0.0))
+    rests = np.linalg.norm(field.velocity(state)) <= 1e-10 * largest * size
     return bool(rests and np.linalg.norm(state - point) > 0.5 * size)
 
 
@@ -393,17 +435,7 @@ def field_of(velocity, start=(1.0, 0.5), n_gen=None, name="own", **more):
         **more,
     }
     made = Field(spec=name, n_gen=n_gen, start=start, own=velocity, **given)
-    try:
-        found = made.velocity(start)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"the field {name} failed at its start {start.tolist()}: {type(error).__name__}: "
-            f"{error}.",
-            argument="field",
-            fix=f"It is handed {n} numbers; pass a start of the right length.",
-        ) from error
+    found = made.velocity(start)
     if not np.isfinite(found).all():
         raise InputError(
             f"the field {name} is not finite at its start {start.tolist()}: {found.tolist()}.",
