@@ -89,7 +89,7 @@ def step_limits(method, blocks, neutral=0, gen_steps=1, disc_steps=1, error=0.0)
             middle = 0.5 * (low + high)
             if not low < middle < high:
                 break
-            if radius(middle)[0] < 1.0 - margin:
+            if radius(middle)[0] < 1.0:
                 low = middle
             else:
                 high = middle
