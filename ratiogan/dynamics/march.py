@@ -16,7 +16,7 @@ from functools import cache
 import numba
 import numpy as np
 
-from ratiogan._jit import strict
+from ratiogan._jit import exact, strict
 
 # Codes of the built-in fields.
 BILINEAR, DIRAC, UNIFORM, LINEAR_QUADRATIC, LINEAR_PAIR = range(5)
@@ -37,7 +37,7 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 _WEIGHTS = _WEIGHTS / math.sqrt(2.0 * math.pi)
 
 
-@strict
+@exact
 def slope(f, t):
     """f'(t)."""
     if f == LOGISTIC:
@@ -47,7 +47,7 @@ def slope(f, t):
     return 1.0 + 0.0 * t
 
 
-@strict
+@exact
 def curvature(f, t):
     """f''(t)."""
     if f == LOGISTIC:
@@ -58,7 +58,7 @@ def curvature(f, t):
     return 0.0 * t
 
 
-@strict
+@exact
 def dirac_pair(theta, psi, rise, away, penalty, gamma, target):
     """The Dirac-GAN's velocity, where f'(theta psi) and the generator's slope are known."""
     push = theta * rise
@@ -70,7 +70,7 @@ def dirac_pair(theta, psi, rise, away, penalty, gamma, target):
     return -psi * away, push
 
 
-@strict
+@exact
 def uniform_pair(a, w, third):
     """The velocity of the WGAN on the uniform distribution."""
     return 2.0 * third * w * a, third * (1.0 - a * a)
@@ -281,7 +281,7 @@ def correct(code, p, n_gen, eta, consensus, rates, z, residual, matrix, out):
         out[i] = total / solved[i, i]
 
 
-@strict
+@exact
 def shift(z, rates, v, lower, upper, a, b, out):
     """z + rates v of the coordinates from a to b, kept within bounds, into `out`; NaN stays NaN."""
     for i in range(a, b):
@@ -300,7 +300,7 @@ def blend(a, x, b, y, out):
         out[i] = a * x[i] + b * y[i]
 
 
-@strict
+@exact
 def put(x, out):
     """x, into `out`; as a loop, because a copy of slices takes seconds to compile."""
     for i in range(x.size):
@@ -314,7 +314,7 @@ def push_on(z, last, beta, out):
         out[i] = z[i] + beta[i] * (z[i] - last[i])
 
 
-@strict
+@exact
 def size_of(v):
     """The Euclidean norm."""
     total = 0.0
