@@ -306,7 +306,9 @@ def _loop_of(field):
         return *field.kernel, march.march_rows
     if hasattr(field.own, "py_func"):
         return 0, np.zeros(1), march.compiled_march(field.own)
-    one = march.march_of(field.velocity, field.correct, field.norm)
+    # One state at a time needs no leading axes.
+    velocity = field.velocity if field.own is None else field.felt
+    one = march.march_of(velocity, field.correct, field.norm)
 
     def rows(*arguments):
         *shared, states, tol, most, keep, out, steps, ends = arguments
@@ -369,19 +371,13 @@ def _matrix_run(field, method, start, alpha_gen, alpha_disc, most):
 
 
 def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
+    """The record of a run: what the local analysis predicts of it, beside what it did."""
     point = nearest_equilibrium(field, run.states[-1], run.states[0])
-    multipliers, predicted = np.empty(0, dtype=complex), None
-    stepped_on = method.field(field)
-    linear = point is not None and method.name not in ("fictitious-play", "best-response")
-    if linear and (stepped_on.kink is None or stepped_on.kink(point) is None):
-        multipliers = method.multipliers(field, point, alpha_gen, alpha_disc, *turns)
-        predicted = float(radius_of(multipliers, method.neutral(field, point)))
-    distance = (
-        np.full(len(run.states), np.nan) if point is None else field.distance(run.states, point)
-    )
-    measured = None
+    multipliers, predicted = _local(field, method, point, alpha_gen, alpha_disc, turns)
+    distance, measured = np.full(len(run.states), np.nan), None
     if point is not None:
         away = field.away(run.states, point)
+        distance = np.linalg.norm(away, axis=1)
         measured = measured_factor(run.steps, away, method.code in _REMEMBERING)
     with np.errstate(divide="ignore", invalid="ignore"):
         text, values, definite = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
@@ -389,27 +385,47 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         text, values = "nothing", None
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
     kept = drift is not None and drift <= 1e-8 * max(1.0, float(np.max(np.abs(values))))
-    kept = kept and definite
-    status = _status(run, distance, predicted, kept, _turns_round(multipliers))
-    expected = predicted is None or predicted >= 1.0 - MARGINAL
-    elsewhere = status == "converged" and not distance[-1] <= _AT_POINT * (1.0 + distance[0])
-    if elsewhere and point is not None:
-        status = "stalled"
-    as_predicted = status in ("converged", "converging", "max-steps") or expected
-    if predicted is not None and predicted > 1.0 + MARGINAL and status == "converged":
-        as_predicted = False
+    status = _status(run, distance, predicted, kept and definite, _turns_round(multipliers))
+    if run.end == march.AT_REST and point is not None:
+        near = distance[-1] <= _AT_POINT * (1.0 + distance[0])
+        status = "converged" if near else "stalled"
     made = {
         "field": field, "method": method.spec, "label": method.spec,
         "alpha_gen": alpha_gen, "alpha_disc": alpha_disc * method.ratio,
         "steps": run.steps, "states": run.states, "n_steps": run.n_steps, "status": status,
-        "as_predicted": as_predicted, "equilibrium": point, "distance": distance,
-        "multipliers": multipliers, "factor_predicted": predicted, "factor_measured": measured,
-        "end_over_start": _over(distance), "conserved": text, "conserved_values": values,
-        "drift": drift, "moves": run.moves, "gaps": run.gaps,
+        "as_predicted": _as_predicted(status, predicted), "equilibrium": point,
+        "distance": distance, "multipliers": multipliers, "factor_predicted": predicted,
+        "factor_measured": measured, "end_over_start": _over(distance), "conserved": text,
+        "conserved_values": values, "drift": drift, "moves": run.moves, "gaps": run.gaps,
         "seconds": time.perf_counter() - began,
     }  # fmt: skip
     made["finding"] = _finding(method, {**made, "at_rest": run.end == march.AT_REST})
     return Trajectory(**made)
+
+
+def _local(field, method, point, alpha_gen, alpha_disc, turns):
+    """Multipliers of one step at the equilibrium and the factor they predict; none where there is
+    no Jacobian."""
+    nothing = np.empty(0, dtype=complex), None
+    if point is None or method.name in ("fictitious-play", "best-response"):
+        return nothing
+    stepped_on = method.field(field)
+    if stepped_on.kink is not None and stepped_on.kink(point) is not None:
+        return nothing
+    multipliers = method.multipliers(field, point, alpha_gen, alpha_disc, *turns)
+    return multipliers, float(radius_of(multipliers, method.neutral(field, point)))
+
+
+def _as_predicted(status, predicted):
+    """Whether the outcome is what the predicted factor says of runs that start nearby.
+
+    A factor above 1 says that it leaves, not where to; one below 1 that it arrives.
+    """
+    if predicted is None:
+        return True
+    if predicted > 1.0 + MARGINAL:
+        return status != "converged"
+    return predicted >= 1.0 - MARGINAL or status in ("converged", "converging", "max-steps")
 
 
 _REMEMBERING = (march.OPTIMISTIC, march.MOMENTUM, march.MOMENTUM_IN_TURN)

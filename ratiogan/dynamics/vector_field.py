@@ -169,7 +169,7 @@ class Field:
                 velocities(*self.kernel, self.n_gen, self.eta, self.consensus, flat, out)
             else:
                 for state, row in zip(flat, out, strict=True):
-                    row[:] = self._felt(state)
+                    row[:] = self.felt(state)
         return out.reshape(states.shape)
 
     def jacobian(self, state, how="analytic"):
@@ -315,7 +315,7 @@ class Field:
             )
         return state
 
-    def _felt(self, state):
+    def felt(self, state):
         """The velocity of one state in Python, regularisers included."""
         bare = self._own(state)
         if not self.eta and not self.consensus:
@@ -345,7 +345,7 @@ class Field:
                 argument="field",
                 fix="Return one velocity per coordinate.",
             )
-        return values.astype(state.dtype)
+        return values.astype(state.dtype, copy=False)
 
     def _analytic(self, state):
         if self.kernel is None:
