@@ -349,7 +349,10 @@ FIELDS = _table(
         "bilinear",
         "the xy game, V = x^T A y; equilibrium 0",
         {"matrix": 1, "rows": None},
-        {"matrix": "A, row by row, separated by /", "rows": "of A, where it is not square"},
+        {
+            "matrix": "A row by row: 1/2/3/4 is [[1, 2], [3, 4]]",
+            "rows": "of A, where it is not square",
+        },
         also=("xy",),
     ),
     Entry(
@@ -399,7 +402,7 @@ FIELDS = _table(
         "any matrix game; equilibria by support enumeration (bare: matching pennies)",
         {"matrix": None, "other": None, "rows": None},
         {
-            "matrix": "what x gains, row by row, separated by /",
+            "matrix": "what x gains, row by row: 1/-1/0/-2/0/1,rows=2 is [[1, -1, 0], [-2, 0, 1]]",
             "other": "what y gains, the same way; without it -matrix",
             "rows": "of matrix, where it is not square",
         },

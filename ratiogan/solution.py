@@ -445,7 +445,10 @@ def load(path):
         from ratiogan.dynamics import saving  # start-up: only a file of dynamics needs the fields
 
         with _refusing_damage(file):
-            return saving.from_arrays(arrays, meta)
+            sources = saving.sources(meta)
+        fields = saving.fields_of(sources)  # may be refused: a function's file may be gone
+        with _refusing_damage(file):
+            return saving.from_arrays(arrays, meta, fields)
     if schema != "ratiogan-run":
         raise InputError(
             f"{file} holds no run but {schema.replace('-', ' ')}.",

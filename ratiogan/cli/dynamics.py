@@ -150,7 +150,8 @@ def _one_sweep(pairs):
 def _header(name, field, job):
     from ratiogan.text import wrap
 
-    lines = [f"ratiogan {name} {field.spec}   seed {job.seed}   {field.size} coordinates"]
+    shares = f"{field.n_gen} of the generator"
+    lines = [f"ratiogan {name} {field.spec}   seed {job.seed}   {field.size} coordinates, {shares}"]
     return [*lines, *wrap(f"{field.summary}:  {field.formula}", 118).split("\n")]
 
 
@@ -159,8 +160,11 @@ def _settings(found):
 
     run = found.trajectories[0]
     parts = [f"start {found.field.said(run.states[0])}"]
-    if run.equilibrium is not None:
-        parts.append(f"equilibrium {found.field.said(run.equilibrium)}")
+    met = [one.equilibrium for one in found.trajectories if one.equilibrium is not None]
+    if met and all((point == met[0]).all() for point in met):
+        parts.append(f"equilibrium {found.field.said(met[0])}")
+    elif met:
+        parts.append("distances to the equilibrium nearest to each end")
     if run.alpha_gen == run.alpha_disc:
         parts.append(f"alpha {significant(run.alpha_gen)}")
     else:

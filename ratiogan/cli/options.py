@@ -58,6 +58,12 @@ class SpecText(click.ParamType):
         self.others = others  # names of no table, which a command may know
 
     def convert(self, value, param, ctx):
+        if self.own_code and value.endswith(".py"):
+            raise InputError(
+                f"{value} is a file: which {self.kind} in it?",
+                argument=param.name,
+                fix=f"Write {value}:NAME.",
+            )
         if value not in self.others and not (self.own_code and is_own_code(value)):
             resolve(value, self.entries, self.kind, self.see)
         return value
@@ -500,7 +506,8 @@ OPTIONS = {
         "--alpha-gen",
         "FLOAT",
         type=Tolerance(),
-        help="The generator's learning rate; 0 keeps it where it is. Default: 2e-4; wgan: 5e-5.",
+        help="The generator's learning rate; 0 keeps it where it is. Default: 2e-4; wgan: 5e-5;"
+        " dynamics (above 0): --alpha.",
     ),
     "alpha-disc": _option(
         "Algorithm",
@@ -508,7 +515,7 @@ OPTIONS = {
         "FLOAT",
         type=Tolerance(),
         help="The discriminator's (wgan: the critic's, above 0) learning rate. Default: 0.01;"
-        " wgan: 5e-5.",
+        " wgan: 5e-5; dynamics: --alpha.",
     ),
     "gen-steps": _option(
         "Algorithm",
@@ -523,7 +530,7 @@ OPTIONS = {
         "INT|best",
         type=WholeOr("best"),
         help="Updates of the discriminator, or critic, per turn: N_d, n_critic. best (training,"
-        " with --batch exact): solved. Default: 1; wgan: 5.",
+        " with --batch exact): solved. dynamics: of --method alternating. Default: 1; wgan: 5.",
     ),
     "batch": _option(
         "Algorithm",

@@ -21,6 +21,7 @@ _PUBLIC = {
     "matrix_game": "fields",
     "nonparametric": "grid_game",
     "rock_paper_scissors": "matrix_games",
+    "save": "saving",
     "simulate": "integrators",
     "simulate_batch": "integrators",
     "simulate_several": "integrators",

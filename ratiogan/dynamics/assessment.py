@@ -9,10 +9,10 @@ from ratiogan.catalogue import FIELDS
 from ratiogan.dynamics.equilibria import (
     check_equilibrium,
     nearest_equilibrium,
+    refined,
 )
-from ratiogan.dynamics.fields import field as field_from
 from ratiogan.dynamics.fields import parameter_matters, with_parameter
-from ratiogan.dynamics.integrators import measured_factor, simulate
+from ratiogan.dynamics.integrators import field_at, measured_factor, simulate
 from ratiogan.dynamics.methods import check_method, method_of
 from ratiogan.dynamics.records import (
     Assumption,
@@ -22,7 +22,7 @@ from ratiogan.dynamics.records import (
     complex_text,
 )
 from ratiogan.dynamics.spectra import spectral_radius, step_limits
-from ratiogan.dynamics.vector_field import Field, rank_tolerance
+from ratiogan.dynamics.vector_field import rank_tolerance
 from ratiogan.errors import InputError, check_number, check_positive
 from ratiogan.spec import parse
 from ratiogan.text import significant
@@ -74,9 +74,13 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
     >>> found.verdict, found.eigenvalues.round(4)
     ('exponentially stable', array([-0.25+0.433j, -0.25-0.433j]))
     """
+    with np.errstate(all="ignore"):
+        return _stability(field, point, methods, alpha, sweep)
+
+
+def _stability(field, point, methods, alpha, sweep):
     began = time.perf_counter()
-    bare_function = callable(field) and not isinstance(field, Field) and point is not None
-    field = field_from(field, **({"start": point} if bare_function else {}))
+    field = field_at(field, point)
     if point is None:
         point = nearest_equilibrium(field, field.start)
         if point is None:
@@ -87,7 +91,7 @@ def stability(field, point=None, methods=(), alpha="auto", sweep=None):
                 fix="Pass the point, or start nearer to it.",
             )
     else:
-        point = field.check_state(point, "point")
+        point = refined(field, field.check_state(point, "point"))
     residual = check_equilibrium(field, point)
     alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
     chosen = [_check_linear(method_of(text), field) for text in methods or _shown(field)]
@@ -259,7 +263,9 @@ def eigenvalue_path(field, point, sweep=None, count=161):
     for _, numbers in found[1:]:
         rows.append(_matched(rows[-1], rows[-2] if len(rows) > 1 else rows[-1], numbers))
     grid = np.array([value for value, _ in found])
-    return EigenvaluePath(key, grid, np.array(rows), _critical(grid, np.array(rows), at))
+    rows = np.array(rows)
+    given = () if sweep is None else tuple(values)
+    return EigenvaluePath(key, grid, rows, _critical(grid, rows, at), given)
 
 
 def _path_parameter(field, sweep):
@@ -378,7 +384,10 @@ def _assess(method, field, point, alpha):
 def _measure(method, field, point, alpha):
     """The factor per step of a run that starts near the equilibrium; None if there is none."""
     start = field.nudged(point, _NUDGE)
-    run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
+    try:
+        run = simulate(field, start, method.spec, alpha, max_steps=MEASURED_STEPS, tol=0.0)
+    except InputError:  # a flow over too long a time, or one that leaves the simplices
+        return None
     away = field.away(run.states, point)
     sizes = np.linalg.norm(away, axis=1)
     # Up to where it leaves the neighbourhood in which it is linear, or is within a millionth of its
@@ -396,7 +405,7 @@ def _measure(method, field, point, alpha):
 def _assumptions(field, point):
     """Those of Nagarajan and Kolter's theorem, on the game without its penalty."""
     game = field.bare if field.bare is not None else field
-    without = " without the penalty" if field.bare is not None else ""
+    without = f" without the {field.damping}" if field.bare is not None else ""
     if not 0 < game.n_gen < game.size or hasattr(game, "payoff"):
         return ()
     bends, pulls, rests, idle = [], [], [], []
@@ -486,7 +495,7 @@ def _theorem(field, verdict, assumptions):
                 "make J Hurwitz, for every eta > 0 that does (Nagarajan and Kolter 2017; the "
                 "slides' 'when eta not too large' is sufficient, not necessary)."
             )
-        why = "; the penalty supplies the damping" if field.bare is not None else ""
+        why = f"; the {field.damping} supplies the damping" if field.bare is not None else ""
         return (
             "Linearization theorem: all eigenvalues have negative real parts, so it is "
             f"exponentially stable{why}."
@@ -533,7 +542,7 @@ def _finding(made, modulo):
     elif verdict == "marginal":
         axis = np.abs(values.real) <= 1e-9 * np.abs(values).max()
         turning = float(np.abs(values.imag[axis]).max(initial=0.0))
-        part = f"one is +-{significant(turning, 4)}i" if turning else "one is 0"
+        part = f"eigenvalues such as +-{significant(turning, 4)}i" if turning else "one is 0"
         if counts.sum() == 2 and turning:
             part = f"the eigenvalues are +-{significant(turning, 4)}i"
         parts = [f"{part}, on the imaginary axis" if turning else part]

@@ -6,6 +6,7 @@ from ratiogan.errors import InputError
 
 AT_REST = 1e-9  # of the size of the field: a velocity below counts as none
 _NEAR = 1e-10
+_ROUNDED = 1e-3
 
 
 def nearest_equilibrium(field, *states):
@@ -52,6 +53,17 @@ def find_equilibrium(field, near):
     return points[0] if residual(field, points[0]) <= AT_REST else None
 
 
+def refined(field, point):
+    """`point`, or the equilibrium that it is a rounded copy of: within a thousandth of its size."""
+    if residual(field, point) <= AT_REST or hasattr(field, "payoff"):
+        return point
+    found = find_equilibrium(field, point)
+    if found is None:
+        return point
+    off = float(np.linalg.norm(found - point))
+    return found if off <= _ROUNDED * (1.0 + float(np.linalg.norm(point))) else point
+
+
 def residual(field, point):
     """How far from rest, over the size of the field near `point`; inf where it is not finite.
 
@@ -73,6 +85,17 @@ def residual(field, point):
     return off / size if size > 0 else np.inf
 
 
+def _has_corner(field, point):
+    """Whether one-sided slopes differ however short the way: a function of your own may do that."""
+    gaps = []
+    for step in (1e-3, 1e-6):
+        ways = step * np.eye(field.size)
+        above, below = field.velocity(point + ways), field.velocity(point - ways)
+        gaps.append(np.abs(above + below - 2.0 * field.velocity(point)).max() / step)
+    # Of a smooth field the gap shrinks with the step.
+    return bool(gaps[1] > 1e-3 * np.abs(field.jacobian(point)).max() and gaps[1] > 0.5 * gaps[0])
+
+
 def check_equilibrium(field, point):
     """`point`, if it is an equilibrium at which there is a Jacobian.
 
@@ -86,11 +109,21 @@ def check_equilibrium(field, point):
         raise InputError(
             f"the Jacobian of {field.spec} at {field.said(point)} does not decide: {reason}.",
             argument="field",
-            fix=f"See what it does: ratiogan dynamics {field.spec}",
+            fix=f"See what it does: ratiogan dynamics {field.command}",
         )
     off, what = field.unrest(point)
+    if field.own is not None and off <= AT_REST and _has_corner(field, point):
+        raise InputError(
+            f"the field {field.spec} has a corner at {field.said(point)}: the slopes of its "
+            "velocity to both sides differ, and there is no Jacobian.",
+            argument="field",
+            fix=f"See what it does: ratiogan dynamics {field.command}",
+        )
     if residual(field, point) > AT_REST:
         known = "; ".join(field.said(at) for at in field.equilibria[:3])
+        if not known:
+            found = find_equilibrium(field, point)
+            known = "" if found is None else ",".join(f"{x:.9g}" for x in found)
         raise InputError(
             f"{field.said(point)} is no equilibrium of {field.spec}: {what} is {off:.3g} there.",
             argument="point",

@@ -216,6 +216,7 @@ def dirac(loss="gan", reg="none", gamma=1.0, sigma=1.0, target=1.0, clip=1.0, et
         lower=np.array([-np.inf, -bound]),
         upper=np.array([np.inf, bound]),
         bare=None if reg in ("none", "clip") else dirac(loss),
+        damping="noise" if reg == "noise" else "penalty",
         matched="theta = 0 puts the point of p_g onto that of p_r, and psi = 0 makes D = 0",
         kernel=(march.DIRAC, parameters),
         kink=_kink_of_slope_penalty
@@ -397,20 +398,21 @@ def _numbers(name, values):
     return entries
 
 
-def _matrix(entries, rows):
+def _matrix(entries, rows, name="matrix"):
     """A matrix, or its entries row by row; a number stands for 1 x 1."""
-    entries = _numbers("matrix", entries)
+    entries = _numbers(name, entries)
     if entries.ndim == 2:
         return entries
     if entries.ndim > 2:
-        raise InputError(f"matrix must have two axes, got {entries.ndim}.", argument="matrix")
+        raise InputError(f"{name} must have two axes, got {entries.ndim}.", argument=name)
     count = math.isqrt(entries.size) if rows is None else check_integer("rows", rows, 1)
     if entries.size % count or (rows is None and count**2 != entries.size):
         shape = "square matrix" if rows is None else f"{count} rows of equal length"
         raise InputError(
-            f"matrix has {entries.size} entries, which are no {shape}.",
-            argument="matrix",
-            fix="Write matrix=1/2/3/4 for [[1, 2], [3, 4]], or give rows=.",
+            f"{name} has {entries.size} entries, which are no {shape}.",
+            argument=name,
+            fix=f"Write {name}=1/2/3/4 for [[1, 2], [3, 4]], {name}=1/2/3/4/5/6,rows=2 for "
+            "[[1, 2, 3], [4, 5, 6]].",
         )
     return entries.reshape(count, -1)
 
@@ -445,7 +447,7 @@ def matrix_game(matrix=None, other=None, rows=None, spec=None, actions=None):
     array([0.5, 0.5, 0.5, 0.5])
     """
     entries = matrix_games.MATCHING_PENNIES if matrix is None else _matrix(matrix, rows)
-    second = None if other is None else _matrix(other, rows)
+    second = None if other is None else _matrix(other, rows, "other")
     if spec is None:
         options = {"matrix": tuple(entries.ravel().tolist())}
         if second is not None:

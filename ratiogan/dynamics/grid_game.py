@@ -179,6 +179,11 @@ class GridGame(Field):
             )
         return {"spec": self.spec, "more": {"game": self.game_spec}}
 
+    @property
+    def command(self):
+        """As `Field.command`, with the game."""
+        return f"{self.spec} --game {self.game_spec}"
+
     def away(self, states, point):
         """As `Field.away`, in coordinates whose Euclidean length is that of L2(p_r)."""
         gen, disc = self._split(np.asarray(states, dtype=float) - point)

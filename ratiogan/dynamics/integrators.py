@@ -15,6 +15,7 @@ from ratiogan.dynamics.matrix_games import PROCESSES, march_game
 from ratiogan.dynamics.methods import check_method, method_of
 from ratiogan.dynamics.records import Dynamics, Trajectory
 from ratiogan.dynamics.spectra import radius_of
+from ratiogan.dynamics.vector_field import Field
 from ratiogan.errors import (
     InputError,
     check_integer,
@@ -24,10 +25,12 @@ from ratiogan.errors import (
 from ratiogan.spec import Spec, parse
 from ratiogan.text import significant
 
+MOST_STEPS = 1_000_000_000
 MOST_KEPT = 5000  # states of one trajectory; above, they are spread evenly over its steps
 WINDOW = 400  # the last states, all of them: the factor is measured there
 MARGINAL = 1e-12  # a predicted factor this near to 1 is 1
 _FLOW_RTOL, _FLOW_ATOL = 1e-13, 1e-15
+_LONGEST_FLOW = 1e5  # radians, so to say: half a minute
 _KINK_RTOL, _KINK_ATOL = 1e-8, 1e-10  # across a jump of the velocity no step is of high order
 _AT_POINT = 1e-6  # of the first distance: a run that rests farther off rests elsewhere
 _ROUNDING = 1e-10  # states this near to an equilibrium are left out of a fit
@@ -82,16 +85,17 @@ def simulate(
     ('cycle', True)
     """
     began = time.perf_counter()
-    field = field_from(field)
+    field = field_at(field, start)
     method = check_method(method_of(field.methods[0] if method is None else method), field)
     start = field.start.copy() if start is None else field.check_state(start)
     alpha_gen, alpha_disc = _step_sizes(field, method, alpha, alpha_gen, alpha_disc)
     turns = _turns(method, gen_steps, disc_steps)
-    max_steps = check_integer("max_steps", max_steps, 1)
+    max_steps = _check_steps(max_steps)
     tol = check_not_negative("tol", tol)
     _check_start(field, start)
-    run = _run(field, method, start, alpha_gen, alpha_disc, turns, max_steps, tol)
-    return _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began)
+    with np.errstate(all="ignore"):  # what overflows is said in the record
+        run = _run(field, method, start, alpha_gen, alpha_disc, turns, max_steps, tol)
+        return _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began)
 
 
 def simulate_batch(
@@ -127,7 +131,8 @@ def simulate_batch(
     >>> simulate_batch("uniform-wgan", starts, max_steps=100, every=100).shape
     (1000, 2, 2)
     """
-    field = field_from(field)
+    starts = np.atleast_2d(np.asarray(starts, dtype=float))
+    field = field_at(field, starts[0])
     method = check_method(method_of(method), field)
     if method.is_flow or hasattr(field, "payoff"):
         raise InputError(
@@ -135,7 +140,6 @@ def simulate_batch(
             argument="method",
             fix="Call simulate for every start.",
         )
-    starts = np.atleast_2d(np.asarray(starts, dtype=float))
     fits = starts.shape[1:] == (field.size,)
     inside = fits and (starts >= field.lower) & (starts <= field.upper) & np.isfinite(starts)
     if not np.all(inside):
@@ -143,7 +147,7 @@ def simulate_batch(
             field.check_state(start, f"starts[{i}]")
     alpha_gen, alpha_disc = _step_sizes(field, method, alpha, alpha_gen, alpha_disc)
     turns = _turns(method, gen_steps, disc_steps)
-    max_steps = check_integer("max_steps", max_steps, 1)
+    max_steps = _check_steps(max_steps)
     every = check_integer("every", every, 1)
     keep = np.unique(np.append(np.arange(0, max_steps + 1, every), max_steps))
     if lanes.covers(method.field(field), method, turns):
@@ -176,16 +180,21 @@ def simulate_several(field, methods=(), sweep=None, **options):
     >>> [run.status for run in found.trajectories]
     ['unstable', 'converging']
     """
-    base = field_from(field)
+    base = field_at(field, options.get("start"))
     methods = ((methods,) if isinstance(methods, str) else tuple(methods)) or base.methods
     runs = []
+    alternating = [spec for spec in methods if method_of(spec).code == march.ALTERNATING]
     for spec in methods:
+        if alternating and spec not in alternating:  # turns are those of alternating steps
+            own = {k: v for k, v in options.items() if k not in ("gen_steps", "disc_steps")}
+        else:
+            own = options
         if sweep is None:
-            runs.append(simulate(base, method=spec, **options))
+            runs.append(simulate(base, method=spec, **own))
             continue
         key, values = sweep
         for value in values:
-            run = _swept(base, spec, key, value, options)
+            run = _swept(base, spec, key, value, own)
             label = f"{key}={significant(value) if isinstance(value, float) else value}"
             label = label if len(methods) == 1 else f"{spec} {label}"
             runs.append(replace(run, label=label))
@@ -206,7 +215,24 @@ def _swept(base, method, key, value, options):
     return simulate(with_parameter(base, key, value), method=method, **options)
 
 
+def field_at(field, start):
+    """The field; of a bare function with as many coordinates as `start` has."""
+    bare = callable(field) and not isinstance(field, Field)
+    return field_from(field, **({"start": start} if bare and start is not None else {}))
+
+
 # --- running -------------------------------------------------------------------------------------
+
+
+def _check_steps(max_steps):
+    max_steps = check_integer("max_steps", max_steps, 1)
+    if max_steps > MOST_STEPS:
+        raise InputError(
+            f"max_steps must be at most {MOST_STEPS:,}, a minute or two, got {max_steps:,}.",
+            argument="max_steps",
+            fix="Go on from the last state of a shorter run.",
+        )
+    return max_steps
 
 
 def _step_sizes(field, method, alpha, alpha_gen, alpha_disc):
@@ -322,6 +348,16 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
     """The continuous flow by an eighth-order Runge-Kutta method, tight tolerances."""
     from scipy.integrate import solve_ivp
 
+    if field.size <= 64:
+        fastest = max(float(np.abs(matrix).max()) for matrix, _, _ in field.blocks(start))
+        turns = alpha_gen * most * fastest * max(1.0, alpha_disc / alpha_gen)
+        if not turns <= _LONGEST_FLOW:
+            raise InputError(
+                f"a flow over a time of {alpha_gen * most:.3g}, in which {field.spec} moves by "
+                f"{turns:.3g} times its size, is too long.",
+                argument="alpha",
+                fix="Take a smaller alpha or fewer steps: a flow has no other use for them.",
+            )
     keep = _kept_steps(most)
     stretch = method.rates(field, 1.0, alpha_disc / alpha_gen)
     velocity = field.replicator if method.name == "replicator" else field.velocity
@@ -337,7 +373,7 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
             derivative, (0.0, times[-1]), start, method="DOP853", rtol=rtol, atol=atol,
             t_eval=times,
         )  # fmt: skip
-    states = found.y.T
+    states = np.reshape(found.y, (field.size, -1)).T  # a list where not even a step was taken
     steps = keep[: len(states)]
     if hasattr(field, "payoff") and (states < -1e-9).any():
         left = int(np.argmax((states < -1e-9).any(axis=1)))
@@ -379,8 +415,7 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         away = field.away(run.states, point)
         distance = np.linalg.norm(away, axis=1)
         measured = measured_factor(run.steps, away, method.code in _REMEMBERING)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        text, values, definite = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
+    text, values, definite = _conserved(field, method, alpha_gen, alpha_disc, turns, run.states)
     if values is not None and not np.isfinite(values).all():
         text, values = "nothing", None
     drift = None if values is None else float(np.max(np.abs(values - values[0])))
@@ -393,7 +428,7 @@ def _trajectory(field, method, alpha_gen, alpha_disc, turns, run, began):
         "field": field, "method": method.spec, "label": method.spec,
         "alpha_gen": alpha_gen, "alpha_disc": alpha_disc * method.ratio,
         "steps": run.steps, "states": run.states, "n_steps": run.n_steps, "status": status,
-        "as_predicted": _as_predicted(status, predicted), "equilibrium": point,
+        "as_predicted": run.n_steps == 0 or _as_predicted(status, predicted), "equilibrium": point,
         "distance": distance, "multipliers": multipliers, "factor_predicted": predicted,
         "factor_measured": measured, "end_over_start": _over(distance), "conserved": text,
         "conserved_values": values, "drift": drift, "moves": run.moves, "gaps": run.gaps,
@@ -567,7 +602,7 @@ _PHRASES = {
     "converging": "comes nearer",
     "cycle": "goes round",
     "unstable": "moves away",
-    "diverged": "ends where the velocity is not finite",
+    "diverged": "ends where numbers overflow or the velocity is not finite",
     "stalled": "stops: its implicit equation has no solution that Newton finds",
     "elsewhere": "rests, but at no known equilibrium",
     "max-steps": "goes on",

@@ -337,6 +337,8 @@ def matrix_game(payoff, other=None, *, spec="matrix", actions=None, start=None, 
     if start is None:
         falling, rising = np.arange(m, 0.0, -1.0), np.arange(1.0, n + 1.0)
         start = np.concatenate([falling / falling.sum(), rising / rising.sum()])
+        if exploitability(start, gains, others) < _ON_SIMPLEX:  # at rest: nothing would be seen
+            start[:m] = start[:m][::-1]
     else:
         start = _check_strategies(start, (m, n), coordinates)
     points = [np.concatenate(pair) for pair in _equilibria(gains, others, zero_sum)]

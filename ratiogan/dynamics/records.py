@@ -124,6 +124,9 @@ class Trajectory:
         """The figure of the run, as a Matplotlib ``Figure``."""
         return Dynamics(trajectories=(self,), finding=self.finding).plot(style)
 
+    def _repr_html_(self):
+        return _html(self, HEADINGS, [self.cells()])
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dynamics:
@@ -261,6 +264,8 @@ class EigenvaluePath:
     values : array (K,)
     eigenvalues : complex array (K, m)
         Continuous along the path.
+    given : tuple of float
+        The values that were asked for, where they were.
     critical : tuple of (float, str)
         Values of the parameter at which something changes, and what does.
     """
@@ -269,6 +274,7 @@ class EigenvaluePath:
     values: np.ndarray
     eigenvalues: np.ndarray
     critical: tuple
+    given: tuple = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -327,6 +333,8 @@ class Stability:
     def summary(self):
         """The finding, the Jacobian beside its eigenvalues, the methods, and why, as text."""
         parts = [wrap(self.finding), "\n".join(self._matrix_lines()), self._method_table()]
+        if self.path is not None and self.path.given:
+            parts.append("\n".join(self._sweep_lines()))
         if self.path is not None and self.path.critical:
             told = "; ".join(f"{significant(at, 6)}: {what}" for at, what in self.path.critical)
             parts.append(wrap(f"as {self.path.key} varies from {self._range()}, at {told}"))
@@ -335,6 +343,15 @@ class Stability:
         parts.append(wrap(self.theorem))
         parts += [wrap(note) for note in self.notes]
         return "\n\n".join(parts)
+
+    def _sweep_lines(self):
+        """The eigenvalues at the values of the sweep."""
+        lines = [f"eigenvalues against {self.path.key}"]
+        for value in self.path.given:
+            row = self.path.eigenvalues[int(np.argmin(np.abs(self.path.values - value)))]
+            texts = dict.fromkeys(complex_text(one) for one in row)
+            lines.append(f"  {significant(value, 6):>10}   {',   '.join(texts)}")
+        return lines
 
     def _range(self):
         values = self.path.values
@@ -492,7 +509,9 @@ def _short(value):
 
 
 def _factor(value):
-    return "-" if value is None else f"{value:.7f}"
+    if value is None:
+        return "-"
+    return f"{value:.7f}" if value < 1e6 else f"{value:.3g}"
 
 
 def _complex(values):

@@ -29,16 +29,18 @@ _NUMBERS = (
 
 
 def save(dynamics, path, command=None):
-    """Write a `Dynamics` record as one ``.npz``: whole or not at all.
+    """Write trajectories as one ``.npz``, whole or not at all; `ratiogan.load` reads it.
 
     Parameters
     ----------
-    dynamics : Dynamics
+    dynamics : Dynamics or Trajectory
     path : str or path
         The file, or a folder, in which ``run.npz`` is written.
     command : sequence of str, optional
         The command line that made it.
     """
+    if isinstance(dynamics, Trajectory):
+        dynamics = Dynamics(trajectories=(dynamics,), finding=dynamics.finding)
     import ratiogan  # for its version: the package itself stands above this module
 
     target = os.path.join(path, "run.npz") if os.path.isdir(path) else path
@@ -62,17 +64,37 @@ def save(dynamics, path, command=None):
     write_atomically(target, lambda handle: np.savez(handle, **arrays))
 
 
-def from_arrays(arrays, meta):
-    """The record of a file's arrays and meta; fields are made anew from their names."""
+def sources(meta):
+    """What the fields of a file were made from."""
+    return [
+        {key: row["field"][key] for key in ("spec", "more", "eta", "consensus")}
+        for row in meta["trajectories"]
+    ]
+
+
+def fields_of(sources):
+    """The fields themselves, made anew from their names.
+
+    Raises
+    ------
+    InputError
+        If a function of your own is not where it was.
+    """
+    fields = []
+    for source in sources:
+        field = field_from(source["spec"], **source["more"])
+        more = {name: source[name] - getattr(field, name) for name in ("eta", "consensus")}
+        fields.append(field.regularised(**more) if any(more.values()) else field)
+    return fields
+
+
+def from_arrays(arrays, meta, fields):
+    """The record of a file's arrays and meta on its fields."""
     runs = []
-    for number, row in enumerate(meta["trajectories"]):
-        row = dict(row)
-        source = row.pop("field")
+    for number, (row, field) in enumerate(zip(meta["trajectories"], fields, strict=True)):
+        row = {key: value for key, value in row.items() if key != "field"}
         parts = {name: arrays.get(f"{name}_{number}") for name in _ARRAYS}
         if row["end_over_start"] is None:
             row["end_over_start"] = float("nan")
-        field = field_from(source["spec"], **source["more"])
-        more = {name: source[name] - getattr(field, name) for name in ("eta", "consensus")}
-        field = field.regularised(**more) if any(more.values()) else field
         runs.append(Trajectory(field=field, **row, **parts))
     return Dynamics(trajectories=tuple(runs), finding=meta["finding"], sweep=meta["sweep"])

@@ -65,6 +65,8 @@ class Field:
         Bounds, onto which every step is clipped; infinite where there are none.
     bare : Field or None
         The same game without its penalty; None where there is none.
+    damping : str
+        What `bare` is without: a penalty, or noise.
     matched : str
         Why p_g = p_r and D = 0 at the first equilibrium; empty where they are not.
     concave : bool
@@ -96,6 +98,7 @@ class Field:
     lower: np.ndarray = None
     upper: np.ndarray = None
     bare: object = None
+    damping: str = "penalty"
     matched: str = ""
     concave: bool = False
     constraint: str = ""
@@ -137,6 +140,11 @@ class Field:
                 fix="Write the function into a file, and pass path/to/file.py:NAME.",
             )
         return {"spec": self.spec, "more": {"start": self.start.tolist(), "n_gen": self.n_gen}}
+
+    @property
+    def command(self):
+        """The field as it is typed after ``ratiogan dynamics``."""
+        return self.spec
 
     @property
     def size(self):
@@ -335,15 +343,17 @@ class Field:
                 f"the field {self.spec} failed at {state.tolist()}: {type(error).__name__}: "
                 f"{error}.",
                 argument="field",
-                fix=f"It is handed {self.size} numbers; a start of another length changes that.",
+                fix=f"It is handed {self.size} numbers; a start (stability: a point) of another "
+                "length changes that.",
             ) from error
         values = np.asarray(found)
         if values.shape != (self.size,) or values.dtype.kind not in "fciu":
             raise InputError(
-                f"the field {self.spec} returned {_described(found)}, {self.size} numbers are "
-                "needed.",
+                f"the field {self.spec} returned {_described(found, values)}, {self.size} numbers "
+                "are needed.",
                 argument="field",
-                fix="Return one velocity per coordinate.",
+                fix=f"It was handed {self.size}: return one velocity each, or pass a start "
+                "(stability: a point) of another length.",
             )
         return values.astype(state.dtype, copy=False)
 
@@ -383,9 +393,10 @@ def _has_neighbour(field, point, direction, step=0.1, newtons=12):
     return bool(rests and np.linalg.norm(state - point) > 0.5 * size)
 
 
-def _described(value):
-    shape = getattr(np.asarray(value, dtype=object), "shape", ())
-    return f"an array of shape {shape}" if shape else f"{value!r}"
+def _described(found, values):
+    if values.shape and values.dtype.kind in "fciu":
+        return f"an array of shape {values.shape}"
+    return f"{found!r}"[:60]
 
 
 def field_of(velocity, start=(1.0, 0.5), n_gen=None, name="own", **more):
@@ -400,7 +411,8 @@ def field_of(velocity, start=(1.0, 0.5), n_gen=None, name="own", **more):
     start : sequence of float
         Where a simulation starts; its length is n.
     n_gen : int, optional
-        How many of the first coordinates are the generator's; default half of them.
+        How many of the first coordinates are the generator's; default the function's own
+        attribute ``n_gen``, else half of them.
     name : str
         What messages call it.
     **more
@@ -424,12 +436,13 @@ def field_of(velocity, start=(1.0, 0.5), n_gen=None, name="own", **more):
         )
     start = np.atleast_1d(np.asarray(start, dtype=float))
     n = start.size
+    n_gen = getattr(velocity, "n_gen", None) if n_gen is None else n_gen
     n_gen = max(1, n // 2) if n_gen is None else check_integer("n_gen", n_gen, 0)
     if n_gen > n:
         raise InputError(f"n_gen must be at most {n}, got {n_gen}.", argument="n_gen")
     given = {
-        "summary": "yours",
-        "formula": "yours",
+        "summary": "a field of your own",
+        "formula": "z' = velocity(z)",
         "coordinates": ("x", "y") if n == 2 else tuple(f"z{i}" for i in range(n)),
         "zero_sum": False,
         **more,

@@ -426,7 +426,7 @@ def factor_words(run):
     if not 0.1 < factor < 100:
         return f"× {factor:.3g}".replace("-", "\u2212")
     beyond = abs(factor - 1)
-    digits = 1 - int(np.floor(np.log10(beyond))) if beyond > 1e-10 else 4
+    digits = 1 - int(np.floor(np.log10(beyond))) if beyond > 1e-6 else 4
     return f"× {factor:.{max(4, digits)}f}"
 
 
