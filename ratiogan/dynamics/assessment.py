@@ -29,7 +29,8 @@ from ratiogan.text import significant
 
 MEASURED_STEPS = 500
 WRITTEN_OUT = 8  # a larger Jacobian is not printed entry by entry
-_COMPARED = 512  # a larger one is not compared with a dense one
+_COMPARED = 256  # a larger one is not compared with a dense one, which would take seconds
+_FAR = 1e100  # squares of what is farther out overflow
 _NUDGE = 1e-5  # how far from the equilibrium the measured run starts
 
 # The parameter whose path is drawn where none is asked for.
@@ -91,7 +92,12 @@ def _stability(field, point, methods, alpha, sweep):
                 fix="Pass the point, or start nearer to it.",
             )
     else:
-        point = refined(field, field.check_state(point, "point"))
+        point = field.check_state(point, "point")
+        if np.abs(point).max() > _FAR:
+            raise InputError(
+                f"point must lie within {_FAR:g} of 0, got {field.said(point)}.", argument="point"
+            )
+        point = refined(field, point)
     residual = check_equilibrium(field, point)
     alpha = field.alpha if alpha == "auto" else check_positive("alpha", alpha)
     chosen = [_check_linear(method_of(text), field) for text in methods or _shown(field)]
@@ -240,7 +246,7 @@ def eigenvalue_path(field, point, sweep=None, count=161):
     -------
     EigenvaluePath or None
     """
-    key, values, make = _path_parameter(field, sweep)
+    key, values, make = _path_parameter(field, point, sweep)
     if key is None:
         return None
     low, high = min(values), max(values)
@@ -251,6 +257,7 @@ def eigenvalue_path(field, point, sweep=None, count=161):
         if made.kink is not None and made.kink(point) is not None:
             return None
         place = nearest_equilibrium(made, point)
+        place = point if place is None else place
         return np.concatenate(
             [np.linalg.eigvals(matrix) for matrix, _, _ in made.blocks(place)]
         ).astype(complex)
@@ -268,7 +275,7 @@ def eigenvalue_path(field, point, sweep=None, count=161):
     return EigenvaluePath(key, grid, rows, _critical(grid, rows, at), given)
 
 
-def _path_parameter(field, sweep):
+def _path_parameter(field, point, sweep):
     """Name and values of the parameter, and how a field with another value is made."""
 
     def remade(key):
@@ -296,7 +303,7 @@ def _path_parameter(field, sweep):
         if float(options.get(key, 0)) > 0 and (key, options[key]) != ("tau", 1):
             return key, [0.1 if key == "tau" else 0.0, 4.0 * float(options[key])], remade(key)
     if 0 < field.n_gen < field.size and not hasattr(field, "payoff"):
-        scale = _cross_scale(field, nearest_equilibrium(field, field.start))
+        scale = _cross_scale(field, point)
         if scale > 0:
             return "eta", [0.0, 2.0 / scale], more_regularised
     return None, (), None

@@ -169,9 +169,10 @@ class Method:
             )  # fmt: skip
             if self.is_flow:
                 found.append(np.exp(np.linalg.eigvals(rates[:, None] * matrix)))
-            else:
-                update = self.update(matrix, n_gen, rates, gen_steps, disc_steps)
-                found.append(np.linalg.eigvals(update))
+                continue
+            update = self.update(matrix, n_gen, rates, gen_steps, disc_steps)
+            finite = np.isfinite(update).all()
+            found.append(np.linalg.eigvals(update) if finite else np.full(len(update), np.inf))
         return np.concatenate(found).astype(complex)
 
 
