@@ -258,9 +258,10 @@ def eigenvalue_path(field, point, sweep=None, count=161):
             return None
         place = nearest_equilibrium(made, point)
         place = point if place is None else place
-        return np.concatenate(
-            [np.linalg.eigvals(matrix) for matrix, _, _ in made.blocks(place)]
-        ).astype(complex)
+        matrices = [matrix for matrix, _, _ in made.blocks(place)]
+        if not all(np.isfinite(matrix).all() for matrix in matrices):
+            return None
+        return np.concatenate([np.linalg.eigvals(matrix) for matrix in matrices]).astype(complex)
 
     found = [(value, at(value)) for value in grid]
     found = [(value, numbers) for value, numbers in found if numbers is not None]

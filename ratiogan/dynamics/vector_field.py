@@ -373,6 +373,8 @@ def rank_tolerance(matrix):
 
 
 def _null_space(matrix):
+    if not np.isfinite(matrix).all():
+        return np.zeros((len(matrix), 0))
     _, values, rows = np.linalg.svd(matrix)
     return rows[np.append(values, np.zeros(len(rows) - values.size)) <= rank_tolerance(matrix)].T
 
