@@ -389,6 +389,8 @@ def _has_neighbour(field, point, direction, step=0.1, newtons=12):
     state = point + size * direction
     for _ in range(newtons):
         matrix = field._analytic(state)
+        if not np.isfinite(matrix).all():
+            return False
         state = state - np.linalg.pinv(matrix, rcond=1e-6) @ field.velocity(state)
     largest = float(np.abs(field._analytic(point)).max(initial=0.0))
     rests = np.linalg.norm(field.velocity(state)) <= 1e-10 * largest * size
