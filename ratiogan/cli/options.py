@@ -506,7 +506,7 @@ OPTIONS = {
         "--alpha-gen",
         "FLOAT",
         type=Tolerance(),
-        help="The generator's learning rate; 0 keeps it where it is. Default: 2e-4; wgan: 5e-5;"
+        help="The generator's learning rate; 0 keeps it where it is. Default: 2e-4; wgan: 5e-5."
         " dynamics (above 0): --alpha.",
     ),
     "alpha-disc": _option(
@@ -515,7 +515,7 @@ OPTIONS = {
         "FLOAT",
         type=Tolerance(),
         help="The discriminator's (wgan: the critic's, above 0) learning rate. Default: 0.01;"
-        " wgan: 5e-5; dynamics: --alpha.",
+        " wgan: 5e-5. dynamics: --alpha.",
     ),
     "gen-steps": _option(
         "Algorithm",
