@@ -13,7 +13,7 @@ from ratiogan.plots.look import LOOKS, new_figure
 from ratiogan.sweeps import course_of, late_levels, sweep_map
 
 NAME = "hyperparameter_map"
-SEEDS = 5
+SEEDS = 3
 TURNS, CELLS = 4000, 256
 RATES = [3e-6, 3e-5, 3e-4, 3e-3, 3e-2, 0.3]
 STEPS = {"alpha_gen": RATES, "disc_steps": [1, 2, 5, 20]}

@@ -360,7 +360,7 @@ def test_hyperparameter_map_is_what_the_page_quotes():
     assert example["border"](squares) in quoted
     one = example["over_seeds"]([batch])
     assert one.startswith("Over 1 seeds the best of 24 is alpha_gen 0.003, N_d 20, with KL 0.0021;")
-    assert "Over 5 seeds the best of 24 is alpha_gen 0.003, N_d 20, with KL 0.002" in quoted
+    assert "Over 3 seeds the best of 24 is alpha_gen 0.003, N_d 20, with KL 0.002" in quoted
     assert len(example["draw"](batch, squares, "title", "command").axes) == 4
     path = EXAMPLES / "hyperparameter_map.png"
     assert path.stat().st_size < 100_000
