@@ -33,7 +33,7 @@ from ratiogan.errors import (
     check_positive,
     nearest,
 )
-from ratiogan.solution import Status, html_block, load, write_atomically
+from ratiogan.solution import Status, load, write_atomically
 from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.conditional import conditional
 from ratiogan.solvers.glgd import glgd
@@ -45,6 +45,7 @@ from ratiogan.solvers.wglgd import wglgd
 from ratiogan.spec import Spec, format_number, format_value, is_own_code, parse, parse_value
 from ratiogan.text import (
     WIDTH,
+    html_block,
     html_table,
     jsonable,
     markdown_table,

@@ -11,8 +11,7 @@ from importlib import resources
 
 from ratiogan.plots import diagnosis_figure, figure_bytes
 from ratiogan.plots.look import command_text, look_of, version
-from ratiogan.solution import html_block
-from ratiogan.text import html_table
+from ratiogan.text import html_block, html_table
 from ratiogan.twosample.wording import (
     divergence_table,
     marginal_cells,

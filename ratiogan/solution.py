@@ -4,11 +4,8 @@ A `Solution` is frozen and has the same fields whatever happened. ``save`` write
 needs no pickle, ``load`` gives back an equal object.
 """
 
-import base64
 import contextlib
 import enum
-import html
-import io
 import json
 import math
 import os
@@ -22,7 +19,7 @@ from ratiogan.distribution import Distribution
 from ratiogan.errors import InputError, check_choice
 from ratiogan.files import write_atomically
 from ratiogan.grid import Grid
-from ratiogan.text import html_table, jsonable, resolved, scientific, wrap
+from ratiogan.text import html_block, html_table, jsonable, resolved, scientific, wrap
 from ratiogan.trace import Trace, layout_of, same_array, trace_cells, trace_table
 
 RUN_FILE = "run.npz"
@@ -509,18 +506,6 @@ def _from_arrays(arrays, meta):
 
 def _distribution(mass, grid, meta):
     return Distribution(grid=grid, mass=mass, **{k: _unpack(meta[k]) for k in DISTRIBUTION_FIELDS})
-
-
-def html_block(finding, tables, figure, notes=()):
-    """A result for a notebook: the finding, the figure as a PNG of 960 px, tables, notes."""
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=960 / figure.get_figwidth())
-    image = base64.b64encode(png.getvalue()).decode()
-    return (
-        f"<div><p><b>{html.escape(finding)}</b></p>"
-        f'<img alt="{html.escape(finding)}" src="data:image/png;base64,{image}">'
-        f"{''.join(tables)}{''.join(f'<p>{html.escape(note)}</p>' for note in notes)}</div>"
-    )
 
 
 def _same(one, other):

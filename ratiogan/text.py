@@ -4,8 +4,10 @@ Works on Python numbers and on anything with ``tolist``, and imports no numerica
 commands that print names only would pay for it at start-up.
 """
 
+import base64
 import enum
 import html
+import io
 import math
 import numbers
 import os
@@ -149,6 +151,18 @@ def html_table(headings, rows):
         return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
 
     return f"<table>{line(headings, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
+
+
+def html_block(finding, tables, figure, notes=()):
+    """A result for a notebook: the finding, the figure as a PNG of 960 px, tables, notes."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=960 / figure.get_figwidth())
+    image = base64.b64encode(png.getvalue()).decode()
+    return (
+        f"<div><p><b>{html.escape(finding)}</b></p>"
+        f'<img alt="{html.escape(finding)}" src="data:image/png;base64,{image}">'
+        f"{''.join(tables)}{''.join(f'<p>{html.escape(note)}</p>' for note in notes)}</div>"
+    )
 
 
 def jsonable(value):

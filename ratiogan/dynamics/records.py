@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ratiogan.dynamics.vector_field import Field
-from ratiogan.text import html_table, jsonable, scientific, significant, table, wrap
+from ratiogan.text import html_block, html_table, jsonable, scientific, significant, table, wrap
 
 WIDEST = 118  # columns of a table
 LONG = 20  # of a cell
@@ -125,7 +125,7 @@ class Trajectory:
         return Dynamics(trajectories=(self,), finding=self.finding).plot(style)
 
     def _repr_html_(self):
-        return _html(self, HEADINGS, [self.cells()])
+        return html_block(self.finding, (html_table(HEADINGS, [self.cells()]),), self.plot())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -180,7 +180,8 @@ class Dynamics:
         return animation.animate(self, path)
 
     def _repr_html_(self):
-        return _html(self, HEADINGS, [run.cells() for run in self.trajectories])
+        shown = html_table(HEADINGS, [run.cells() for run in self.trajectories])
+        return html_block(self.finding, (shown,), self.plot())
 
 
 @dataclass(frozen=True)
@@ -455,23 +456,8 @@ class Stability:
 
     def _repr_html_(self):
         headings = ("method", "radius", "largest alpha", "best alpha", "best radius", "measured")
-        return _html(self, headings, [row.cells() for row in self.methods])
-
-
-def _html(record, headings, rows):
-    import base64
-    import html
-    import io
-
-    png = io.BytesIO()
-    figure = record.plot()
-    figure.savefig(png, format="png", dpi=960 / figure.get_figwidth())
-    image = base64.b64encode(png.getvalue()).decode()
-    text = html.escape(record.finding)
-    return (
-        f'<div><p><b>{text}</b></p><img alt="{text}" src="data:image/png;base64,{image}">'
-        f"{html_table(headings, rows)}</div>"
-    )
+        shown = html_table(headings, [row.cells() for row in self.methods])
+        return html_block(self.finding, (shown,), self.plot())
 
 
 def _narrow_table(headings, rows, align):

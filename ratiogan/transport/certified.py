@@ -12,8 +12,8 @@ import numpy as np
 from ratiogan.distribution import Distribution
 from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
-from ratiogan.solution import RUN_FILE, SCHEMA_VERSION, Status, html_block
-from ratiogan.text import PROSE, html_table, jsonable, scientific, significant, wrap
+from ratiogan.solution import RUN_FILE, SCHEMA_VERSION, Status
+from ratiogan.text import PROSE, html_block, html_table, jsonable, scientific, significant, wrap
 from ratiogan.transport.extension import extend, lipschitz_constant, spread_critic
 from ratiogan.transport.problem import Plan
 
