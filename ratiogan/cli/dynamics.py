@@ -120,8 +120,7 @@ def _field(text, game, start):
 
     if is_own_code(text) and ".py:" in text and text.partition(":")[0] not in catalogue.FIELDS:
         _refuse_game(text, game)
-        made = fields.field(text) if start is None else fields.field(text, start=start)
-        return made
+        return fields.field(text) if start is None else fields.field(text, start=start)
     if text.partition(":")[0] != "nonparametric":
         _refuse_game(text, game)
         return text

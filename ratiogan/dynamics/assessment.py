@@ -336,13 +336,9 @@ def _critical(values, rows, at):
     def pairs(numbers):
         return int(np.sum(np.abs(numbers.imag) > 1e-7 * scale))
 
-    def moving(numbers):
-        # What stays 0 along the whole path is a subspace of equilibria.
-        return numbers[np.abs(numbers) > 1e-9 * scale] if numbers.size else numbers
-
     def growing(numbers):
-        left = moving(numbers)
-        return int(np.sum(left.real > 1e-10 * scale)) if left.size else 0
+        # What stays 0 along the whole path is a subspace of equilibria.
+        return int(np.sum((np.abs(numbers) > 1e-9 * scale) & (numbers.real > 1e-10 * scale)))
 
     found = []
     for name, count in (("pairs", pairs), ("growing", growing)):
@@ -398,8 +394,8 @@ def _measure(method, field, point, alpha):
         return None
     away = field.away(run.states, point)
     sizes = np.linalg.norm(away, axis=1)
-    # Up to where it leaves the neighbourhood in which it is linear, or is within a millionth of its
-    # rounding: some 1e-16 of a step, 1e-13 of a flow.
+    # Up to where it leaves the neighbourhood in which it is linear, or comes near its rounding:
+    # some 1e-16 of a step, 1e-13 of a flow.
     floor = 1e-4 if method.is_flow else 1e-5
     near = (sizes < 1e3 * sizes[0]) & (sizes > floor * sizes[0])
     last = int(np.argmin(near)) if not near.all() else len(near)
@@ -416,26 +412,23 @@ def _assumptions(field, point):
     without = f" without the {field.damping}" if field.bare is not None else ""
     if not 0 < game.n_gen < game.size or hasattr(game, "payoff"):
         return ()
-    bends, pulls, rests, idle = [], [], [], []
-    for matrix, n_gen, _ in game.blocks(point):
+    bends, pulls, rests, idle = [], [], [], 0
+    for matrix, n_gen, count in game.blocks(point):
         tol = rank_tolerance(matrix)
         curved, cross = matrix[n_gen:, n_gen:], matrix[n_gen:, :n_gen]
-        bends.extend(np.linalg.eigvalsh(0.5 * (curved + curved.T)))
+        curvatures = np.linalg.eigvalsh(0.5 * (curved + curved.T))
+        bends.extend(curvatures)
         if n_gen:
             singular = np.linalg.svd(cross, compute_uv=False) if cross.size else np.zeros(n_gen)
             pulls.extend(np.append(singular, np.zeros(n_gen - singular.size)))
         if matrix[:n_gen, :n_gen].size:
             rests.append(float(np.abs(matrix[:n_gen, :n_gen]).max()))
         # Idle: where the discriminator's curvature, or the pull on the generator, is 0.
-        idle.append(
-            int(np.sum(np.linalg.eigvalsh(0.5 * (curved + curved.T)) > -tol))
-            + (n_gen - np.linalg.matrix_rank(cross, tol=tol) if n_gen else 0)
-        )
+        slack = n_gen - np.linalg.matrix_rank(cross, tol=tol) if n_gen else 0
+        idle += count * (int(np.sum(curvatures > -tol)) + int(slack))
     tol = 1e-9 * max(1.0, *(abs(x) for x in bends))
     strict, full = bool(max(bends) < -tol), bool(min(pulls) > tol)
     neutral, _ = game.neutral(point)
-    blocks = game.blocks(point)
-    idle = sum(count * number for number, (_, _, count) in zip(idle, blocks, strict=True))
     flat = max(rests, default=0.0)
     found = (
         Assumption(

@@ -47,10 +47,10 @@ def find_equilibrium(field, near):
         except (ValueError, np.linalg.LinAlgError):
             return None
         point = np.where(np.abs(found.x) < _NEAR, 0.0, found.x)  # 1e-13 is said as 0
-        points = (
-            [point, found.x] if residual(field, point) <= residual(field, found.x) else [found.x]
-        )
-    return points[0] if residual(field, points[0]) <= AT_REST else None
+        off, exact = residual(field, found.x), residual(field, point)
+    if min(off, exact) > AT_REST:
+        return None
+    return point if exact <= off else found.x
 
 
 def refined(field, point):

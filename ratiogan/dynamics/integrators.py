@@ -368,11 +368,9 @@ def _flow(field, method, start, alpha_gen, alpha_disc, most, tol):
     smooth = field.kink is None or hasattr(field, "payoff")
     rtol, atol = (_FLOW_RTOL, _FLOW_ATOL) if smooth else (_KINK_RTOL, _KINK_ATOL)
     times = alpha_gen * keep
-    with np.errstate(all="ignore"):
-        found = solve_ivp(
-            derivative, (0.0, times[-1]), start, method="DOP853", rtol=rtol, atol=atol,
-            t_eval=times,
-        )  # fmt: skip
+    found = solve_ivp(
+        derivative, (0.0, times[-1]), start, method="DOP853", rtol=rtol, atol=atol, t_eval=times
+    )
     states = np.reshape(found.y, (field.size, -1)).T  # a list where not even a step was taken
     steps = keep[: len(states)]
     if hasattr(field, "payoff") and (states < -1e-9).any():

@@ -15,6 +15,7 @@ import numpy as np
 
 from ratiogan._jit import strict
 from ratiogan.dynamics.march import ALTERNATING, EXTRAGRADIENT, OPTIMISTIC, SIMULTANEOUS
+from ratiogan.dynamics.methods import ORDERS
 from ratiogan.dynamics.vector_field import Conserved, Field, rank_tolerance
 from ratiogan.errors import (
     InputError,
@@ -36,7 +37,6 @@ PROCESSES = (
     "fictitious-play",
     "best-response",
 )
-ORDERS = ("simultaneous", "alternating")
 
 _EPS = float(np.finfo(np.float64).eps)
 _MOST_PAIRS = 200_000  # of supports: 10 x 10 actions, a second or two
