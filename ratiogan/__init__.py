@@ -49,7 +49,7 @@ _PUBLIC = {
     "wglgd": "solvers.wglgd",
 }
 
-_ROOMS = ("dynamics",)  # rooms with public names of their own: rg.dynamics.simulate
+_ROOMS = ("cluster", "dynamics")  # with public names of their own: rg.dynamics.simulate
 
 __all__ = [*_PUBLIC, *_ROOMS, "__version__"]
 

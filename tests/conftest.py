@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from hypothesis import settings
 
 # Property tests draw the same examples each time.
@@ -12,3 +13,13 @@ settings.load_profile("ratiogan")
 # interrupted runs would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A Dask client of two worker processes, the same for all tests that need one."""
+    pytest.importorskip("distributed", reason="needs the extra: pip install '.[dask]'")
+    from ratiogan.cluster.connection import connected
+
+    with connected("local:2") as found:
+        yield found

@@ -24,6 +24,7 @@ PROBLEM = tuple("real gen grid domain density singular columns categorical nan f
 SAMPLES = tuple("real gen grid domain columns categorical nan format project".split())
 GROUPS = tuple("group labels-real labels-gen".split())
 RESULTS = tuple("out force no-save no-plot style figure-format".split())
+CLUSTER = ("scheduler", "checkpoint")
 COMMON = ("seed", "json", "threads", "quiet", "verbose", "version")
 
 
@@ -106,6 +107,17 @@ class Alpha(click.ParamType):
         if value == "auto":
             return value
         return check_positive(flag(param, ctx), value, fix="Pass a number such as 0.5, or auto.")
+
+
+class Scheduler(click.ParamType):
+    """local:N or tcp://HOST:PORT, checked before anything is loaded."""
+
+    name = "scheduler"
+
+    def convert(self, value, param, ctx):
+        from ratiogan.cluster.connection import check_scheduler
+
+        return check_scheduler(value)
 
 
 class Tolerance(click.ParamType):
@@ -775,6 +787,19 @@ OPTIONS = {
     "html": _option("Results", "--html", "FILE", help="Also make one self-contained report."),
     "json": _flag("Results", "--json", "Print JSON instead of text."),
     "markdown": _flag("Results", "--markdown", "Print Markdown tables instead of text."),
+    "scheduler": _option(
+        "General",
+        "--scheduler",
+        "local:N|tcp://HOST:PORT",
+        type=Scheduler(),
+        help="Run on Dask workers: N processes here, or a running cluster. Default: this process.",
+    ),
+    "checkpoint": _option(
+        "General",
+        "--checkpoint",
+        "DIR",
+        help="Keep there what an interrupted command on --scheduler needs to go on.",
+    ),
     "threads": _option(
         "General",
         "--threads",

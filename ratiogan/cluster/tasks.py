@@ -1,0 +1,199 @@
+"""Independent tasks on workers: retried, reported one by one, and kept when the client is lost."""
+
+import contextlib
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+
+from ratiogan.errors import InputError
+from ratiogan.files import write_atomically
+
+RETRIES = 2  # of a task that raised; one whose worker died is run again by the scheduler
+
+
+@dataclass
+class Outcome:
+    """What became of some tasks.
+
+    Attributes
+    ----------
+    results : dict
+        Number of the task -> what it returned.
+    failures : dict
+        Number of the task -> the exception that it still raised after all retries.
+    repeated : dict
+        Number of the task -> how often it was begun, where that is more than once.
+    interrupted : bool
+        Whether Ctrl-C stopped it: then `results` holds what was finished.
+    """
+
+    results: dict = field(default_factory=dict)
+    failures: dict = field(default_factory=dict)
+    repeated: dict = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def run_tasks(client, function, rows, *, store=None, on_done=None):
+    """Call ``function(*row)`` on the workers, a task for every row.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function : callable
+    rows : sequence of tuple
+    store : Store, optional
+        Where results are kept as they come; those that it holds are not computed again.
+    on_done : callable, optional
+        Called as ``on_done(number, result)`` for every result, those of `store` first.
+
+    Returns
+    -------
+    Outcome
+        Results do not depend on the order in which tasks came to their end.
+    """
+    from distributed import as_completed
+
+    outcome = Outcome()
+    topic = f"ratiogan-{uuid.uuid4().hex}"
+
+    def note(number, result):
+        outcome.results[number] = result
+        if on_done is not None:
+            on_done(number, result)
+
+    waiting = []
+    for number in range(len(rows)):
+        if store is not None and number in store:
+            note(number, store[number])
+        else:
+            waiting.append(number)
+    futures = {}
+    try:
+        for number in waiting:
+            future = client.submit(
+                _told, topic, number, function, rows[number],
+                key=f"{topic}-{number}", retries=RETRIES, pure=False,
+            )  # fmt: skip
+            futures[future] = number
+        for future in as_completed(list(futures)):
+            number = futures.pop(future)
+            try:
+                result = future.result()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # CancelledError is no Exception
+                outcome.failures[number] = error
+                continue
+            if store is not None:
+                store[number] = result
+            note(number, result)
+            future.release()
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    finally:
+        if futures:
+            with contextlib.suppress(Exception):
+                client.cancel(list(futures), force=True)
+    outcome.repeated = _repeated(client, topic)
+    return outcome
+
+
+def _told(topic, number, function, row):
+    """The task itself, on a worker; the scheduler is told that it was begun."""
+    from distributed import get_worker
+
+    with contextlib.suppress(ValueError):  # a test calls it where there is no worker
+        get_worker().log_event(topic, number)
+    return function(*row)
+
+
+def _repeated(client, topic):
+    """How often the tasks were begun that were begun more than once."""
+    begun = {}
+    with contextlib.suppress(Exception):  # a scheduler that is gone tells nothing
+        for _, number in client.get_events(topic):
+            begun[number] = begun.get(number, 0) + 1
+    return {number: times for number, times in sorted(begun.items()) if times > 1}
+
+
+class Store:
+    """Results of tasks in a folder, one .npz each, so that a client that was lost can go on.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if it is not there.
+    facts : dict of str to str
+        What the tasks depend on. A folder of other tasks is refused.
+    save : callable
+        ``save(result, path)`` writes one result, whole or not at all.
+    load : callable
+        ``load(path)`` reads it again.
+
+    Raises
+    ------
+    InputError
+        If the folder belongs to something else, or cannot be written.
+    """
+
+    def __init__(self, folder, facts, save, load):
+        self.folder = os.fspath(folder)
+        self._save, self._load = save, load
+        open_folder(self.folder, facts)
+
+    def _path(self, number):
+        return os.path.join(self.folder, f"task-{number:06d}.npz")
+
+    def __contains__(self, number):
+        return os.path.isfile(self._path(number))
+
+    def __getitem__(self, number):
+        return self._load(self._path(number))
+
+    def __setitem__(self, number, result):
+        self._save(result, self._path(number))
+
+
+def open_folder(folder, facts):
+    """Make a checkpoint's folder, or see that it is one of the same work.
+
+    `facts` are kept in it as JSON; the error names the first one that differs.
+    """
+    from ratiogan import __version__
+
+    facts = {"version": __version__, **{key: str(value) for key, value in facts.items()}}
+    index = os.path.join(folder, "checkpoint.json")
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"checkpoint: cannot make the folder {folder}: {error.strerror}.",
+            argument="checkpoint",
+            fix="Choose another.",
+        ) from error
+    if not os.path.isfile(index):
+        if os.listdir(folder):
+            raise InputError(
+                f"checkpoint: {folder} is not empty, and holds no checkpoint.",
+                argument="checkpoint",
+                fix="Choose a new folder.",
+            )
+        write_atomically(index, json.dumps(facts, indent=2) + "\n")
+        return
+    try:
+        with open(index, encoding="utf-8") as file:
+            kept = json.load(file)
+        different = [key for key in {**kept, **facts} if kept.get(key) != facts.get(key)]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"checkpoint: {index} is damaged.", argument="checkpoint", fix="Choose a new folder."
+        ) from error
+    if different:
+        key = different[0]
+        raise InputError(
+            f"checkpoint: {folder} is of other work: its {key} is {kept.get(key)}, here it is "
+            f"{facts.get(key)}.",
+            argument="checkpoint",
+            fix="Choose a new folder, or run what it was made for.",
+        )
