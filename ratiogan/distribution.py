@@ -15,6 +15,7 @@ from ratiogan.errors import (
     check_positive,
 )
 from ratiogan.grid import Grid, as_rows
+from ratiogan.sums import ordered_sum
 
 METHODS = ("histogram", "kde", "auto")
 
@@ -347,7 +348,7 @@ def restrict(gen, real):
     """
     check_same_grid(gen, real)
     kept = np.where(real.mass > 0, gen.mass, 0.0)
-    total = float(kept.sum())
+    total = ordered_sum(kept)
     dropped = float(gen.mass.sum(where=real.mass == 0))
     if dropped == 0:
         return gen
@@ -442,7 +443,7 @@ def _checked_mass(mass, grid):
         raise InputError(
             f"mass must have the grid's shape {grid.shape}, got {mass.shape}.", argument="mass"
         )
-    least, total = mass.min(), float(mass.sum(dtype=np.float64))
+    least, total = mass.min(), ordered_sum(mass)
     if not (least >= 0 and math.isfinite(total)):
         bad = np.flatnonzero(~((mass >= 0) & np.isfinite(mass)))
         if bad.size == 0:
@@ -465,7 +466,7 @@ def _checked_mass(mass, grid):
         if total < 1e-290:
             # Dividing by a subnormal sum loses digits: bring the masses to scale first.
             mass *= 1e290
-            total = float(mass.sum())
+            total = ordered_sum(mass)
         mass /= total
     mass.flags.writeable = False
     return mass

@@ -23,6 +23,7 @@ from ratiogan.errors import (
 )
 from ratiogan.grid import Grid, broadcast_words, check_domain, outward
 from ratiogan.spec import Spec, parse, resolve
+from ratiogan.sums import ordered_sum
 
 DEFAULT_REAL, DEFAULT_GEN = "bimodal", "normal"
 JOINT_REAL, JOINT_GEN = "fork", "independent"  # where y is conditioned on x
@@ -99,7 +100,7 @@ def preset(name, grid=None, **parameters):
     if any(axis.kind == "categories" for axis in grid.axes):
         raise InputError(f"{spec.name} gives numbers, the grid holds categories.", argument="grid")
     mass, outside = family.masses(grid, spec.options)
-    total = float(mass.sum())
+    total = ordered_sum(mass)
     if not total > 0:
         raise InputError(
             f"{label(spec)} has no mass on {grid.describe()}.",
@@ -427,7 +428,14 @@ def _gaussian_mixture(grid, centres, sd, shares):
         for axis, position, table in zip(grid.axes, centre, tables, strict=True):
             _add_gaussian(axis, position, sd, 1.0, table[k])
             inside[k] += math.log1p(-min(_gaussian_outside(axis, position, sd), 1 - 1e-16))
-    mass = (tables[0] * np.asarray(shares)[:, np.newaxis]).T @ tables[1]
+    # Mode after mode, a block of rows at a time: what a cell holds does not depend on the others, as
+    # it might in a matrix product.
+    mass = np.zeros(grid.shape)
+    step = max(1, _BLOCK // grid.axes[1].size)
+    for first in range(0, grid.axes[0].size, step):
+        rows = slice(first, first + step)
+        for share, along, across in zip(shares, *tables, strict=True):
+            mass[rows] += (share * along[rows, np.newaxis]) * across
     return mass, float(-(np.asarray(shares) @ np.expm1(inside)))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ratiogan.catalogue import GEOMETRIES
 from ratiogan.distribution import Distribution, check_same_grid, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
+from ratiogan.sums import ordered_sum
 
 _ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
 _SLICE = 1 << 16
@@ -160,7 +161,8 @@ class Geometry:
 
     def mean(self, a):
         """E[a] over p_r."""
-        return float(self.masses @ a)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return ordered_sum(a, self.masses)
 
     def gradient(self, u, ratio):
         """The gradient of g(R, f) = E[R u] at fixed f in this geometry, before projection.
@@ -228,16 +230,17 @@ class Geometry:
                 return clipped
 
     def _level(self, ratio):
-        """The t of `clip`, found by sorting."""
-        along = self.direction
-        order = np.argsort(ratio / along)[::-1]
-        w, r, q = self.masses[order], ratio[order], along[order]
-        thresholds = (np.cumsum(w * r) - 1.0) / np.cumsum(w * q)
-        # The largest prefix in which every cell stays positive; it holds the first cell at least.
-        active = np.flatnonzero(r - thresholds * q > 0)
-        kept = slice(active[-1] + 1 if active.size else 1)
-        # Once more, with less round-off than in a running sum.
-        return (w[kept] @ r[kept] - 1.0) / (w[kept] @ q[kept])
+        """The t of `clip`: Newton's method from the left for a convex function of t.
+
+        E[max(0, R~ - t p)] falls, piece by piece a line, so that every step takes more cells out
+        and the last one is exact.
+        """
+        return newton_level(lambda t: self.level_sums(ratio, t))
+
+    def level_sums(self, ratio, t):
+        """E[R~] and E[p] over the cells with R~ > t p; NaN is passed on."""
+        active = ~(ratio <= t * self.direction)
+        return self.mean(np.where(active, ratio, 0.0)), self.mean(active * self.direction)
 
     @cached_property
     def slowest_density(self):
@@ -276,6 +279,21 @@ class Geometry:
                 high = middle
             else:
                 low = middle
+
+
+def newton_level(sums):
+    """The root t of a - t b = 1, where `sums` gives a and b of the cells that t leaves above 0."""
+    level = -np.inf
+    while True:
+        above, along = sums(level)
+        if not along > 0:
+            return level
+        found = (above - 1.0) / along
+        if found != found:
+            return found
+        if not found > level:
+            return level
+        level = found
 
 
 def seen(ratio, u):

@@ -14,7 +14,8 @@ from ratiogan.games import (
     signal,
     two_jensen_shannon,
 )
-from ratiogan.solvers.team import CHUNK, SOLO, chunk_count
+from ratiogan.solvers.team import SOLO
+from ratiogan.sums import CHUNK, GROUP, chunk_count
 
 INFINITY_BITS = 0x7FF0000000000000
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
@@ -65,9 +66,14 @@ def measure(game, geometry, ratio, team=SOLO):
             compiled(ratio[cells], w[cells], p[cells], CHUNK, parts[chunks], bits[chunks])
 
         team.over_chunks(work, ratio.size)
-        sums, extremes = _in_order(parts, bits)
+        sums, extremes = totals(parts, bits)
+    return row_of(geometry.name, sums, extremes)
+
+
+def row_of(name, sums, extremes):
+    """The trace row of a geometry's total sums and its extremes."""
     total = dict(zip(_SUMS, (float(x) for x in sums), strict=True))
-    return _named(geometry.name, total, *map(float, extremes), math)
+    return _named(name, total, *map(float, extremes), math)
 
 
 def measure_rows(game, name, ratio, masses, density, team=SOLO):
@@ -259,14 +265,28 @@ def _kernel(code, disc_code):
 
 
 @jit
-def _in_order(sums, bits):
-    """Column sums, chunk after chunk, and min R, max R, max|R-1| from their bits."""
-    total = np.zeros(sums.shape[1])
-    low, high, largest = bits[0, 0], bits[0, 1], bits[0, 2]
-    for k in range(sums.shape[0]):
-        for j in range(sums.shape[1]):
-            total[j] += sums[k, j]
-        low = min(low, bits[k, 0])
-        high = max(high, bits[k, 1])
-        largest = max(largest, bits[k, 2])
-    return total, (from_bits(low), from_bits(high), from_bits(largest))
+def totals(sums, bits):
+    """Column sums as `sums.in_order` has them, and min R, max R, max|R-1| from their bits."""
+    while sums.shape[0] > GROUP:
+        sums, bits = group_totals(sums, bits)
+    sums, bits = group_totals(sums, bits)
+    return sums[0], (from_bits(bits[0, 0]), from_bits(bits[0, 1]), from_bits(bits[0, 2]))
+
+
+@jit
+def group_totals(sums, bits):
+    """The same for every group of chunks: sums (groups, columns), bits (groups, 3)."""
+    groups = -(-sums.shape[0] // GROUP)
+    total = np.zeros((groups, sums.shape[1]))
+    extremes = np.empty((groups, 3), dtype=np.int64)
+    for group in range(groups):
+        first = group * GROUP
+        low, high, largest = bits[first, 0], bits[first, 1], bits[first, 2]
+        for k in range(first, min(first + GROUP, sums.shape[0])):
+            for j in range(sums.shape[1]):
+                total[group, j] += sums[k, j]
+            low = min(low, bits[k, 0])
+            high = max(high, bits[k, 1])
+            largest = max(largest, bits[k, 2])
+        extremes[group, 0], extremes[group, 1], extremes[group, 2] = low, high, largest
+    return total, extremes

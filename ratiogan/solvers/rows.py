@@ -21,7 +21,8 @@ from ratiogan.solvers.steps import (
     fits_one_pass,
     run_rows,
 )
-from ratiogan.solvers.team import SOLO, chunk_count
+from ratiogan.solvers.team import SOLO
+from ratiogan.sums import chunk_count
 
 # What a row is doing; the larger, the more it says about the run as a whole.
 ACTIVE, REACHED, STATIONARY, SETTLED, UNCOVERED, UNDEFINED, DIVERGED = range(7)

@@ -1,15 +1,15 @@
 """Threads that share one pass over the cells, chunk by chunk.
 
-Kernels release the GIL, so plain threads run them side by side. Each chunk of 4,096 cells has its
-own partial sum, and these are added in the order of the chunks: the same bytes come out on any
-number of threads.
+Kernels release the GIL, so plain threads run them side by side. Each chunk of cells has its own
+partial sum, and these are added in a fixed order (`sums`): the same bytes come out on any number of
+threads.
 """
 
 import os
 
 from ratiogan.errors import check_integer
+from ratiogan.sums import CHUNK, chunk_count
 
-CHUNK = 4096
 # Handing a pass to a thread costs some 20 microseconds, as much as a step on 30,000 cells.
 CELLS_PER_THREAD = 200_000
 
@@ -74,11 +74,6 @@ def _cores():
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         return os.cpu_count() or 1
-
-
-def chunk_count(cells):
-    """How many chunks cover so many cells."""
-    return -(-cells // CHUNK)
 
 
 SOLO = Team(threads=1)
