@@ -155,6 +155,11 @@ class Geometry:
         return self.density if self.name == "lebesgue" else np.ones_like(self.masses)
 
     @cached_property
+    def mean_direction(self):
+        """E of `direction`, without making it."""
+        return ordered_sum(self.masses, self.density if self.name == "lebesgue" else None)
+
+    @cached_property
     def max_density(self):
         """max p_r, by which `lebesgue` speeds up its densest cell; 1 elsewhere."""
         return float(self.density.max()) if self.name == "lebesgue" else 1.0

@@ -243,7 +243,7 @@ class Conditional(GLGD):
                 "projected": rule.projected,
                 "halvings": rule.halvings,
             }
-        self._max_error = row["max_error"]
+        self._max_error, self._most = row["max_error"], row["max_ratio"]
         return row
 
     def _marginal_divergence(self):

@@ -28,6 +28,7 @@ from ratiogan.solvers.steps import (
     fits_one_pass,
 )
 from ratiogan.solvers.team import Team
+from ratiogan.sums import folded
 
 # Norm of a projected gradient that no longer moves anything. Backtracking compares E[Phi], which
 # is of its square.
@@ -151,16 +152,7 @@ class GLGD(loop.Solver):
         singular="error",
         threads=None,
     ):
-        self.game = make_game(game)
-        self.step_rule = check_choice("step", step, ALGORITHM_STEPS["glgd"])
-        self.tol = check_number("tol", tol)
-        if self.tol < 0:
-            raise InputError(f"tol must be at least 0, got {self.tol:g}.", argument="tol")
-        self.max_steps = check_integer("max_steps", max_steps, minimum=1)
-        check_choice("singular", singular, ("error", "restrict"))
-        self.alpha_is_auto = isinstance(alpha, str) and alpha == "auto"
-        if not self.alpha_is_auto:
-            alpha = check_positive("alpha", alpha, fix="Pass a positive step size, or auto.")
+        self._check(game, step, alpha, tol, max_steps, singular)
         real, gen = presets.problem(real, gen, grid, domain)
         start = density_ratio(gen=gen, real=real, singular=singular)
         self.real, self.gen = start.real, start.gen
@@ -171,15 +163,31 @@ class GLGD(loop.Solver):
             _read_only(self._on_support(self.real.mass)),
             _read_only(self._on_support(self.real.density)) if geometry == "lebesgue" else None,
         )
-        self.alpha, self.alpha_reason = auto_alpha(self.game, self.geometry)
-        if not self.alpha_is_auto:
-            self.alpha, self.alpha_reason = alpha, "given"
+        self._choose_alpha(alpha)
         self.team = Team(threads, self.ratio.size)
         self.rule = self._make_rule()
         self._history, self._look_at = [], 0
         self._is_hopeless = False
-        self._max_error = math.nan
+        self._max_error = self._most = math.nan
         self.compile_seconds = 0.0
+
+    def _check(self, game, step, alpha, tol, max_steps, singular):
+        """Refuse what cannot be used, whatever the distributions are."""
+        self.game = make_game(game)
+        self.step_rule = check_choice("step", step, ALGORITHM_STEPS["glgd"])
+        self.tol = check_number("tol", tol)
+        if self.tol < 0:
+            raise InputError(f"tol must be at least 0, got {self.tol:g}.", argument="tol")
+        self.max_steps = check_integer("max_steps", max_steps, minimum=1)
+        check_choice("singular", singular, ("error", "restrict"))
+        self.alpha_is_auto = isinstance(alpha, str) and alpha == "auto"
+        if not self.alpha_is_auto:
+            check_positive("alpha", alpha, fix="Pass a positive step size, or auto.")
+
+    def _choose_alpha(self, alpha):
+        self.alpha, self.alpha_reason = auto_alpha(self.game, self.geometry)
+        if not self.alpha_is_auto:
+            self.alpha, self.alpha_reason = float(alpha), "given"
 
     def _on_support(self, values):
         # A view where p_r covers the grid: large grids are not copied.
@@ -210,8 +218,32 @@ class GLGD(loop.Solver):
         row = measure(self.game, self.geometry, self.ratio, self.team)
         row["projected"] = self.rule.projected
         row["halvings"] = self.rule.halvings
-        self._max_error = row["max_error"]
+        self._max_error, self._most = row["max_error"], row["max_ratio"]
         return row
+
+    # --- questions about all cells at once ---
+
+    def least_ratio(self):
+        """min R."""
+        return float(self.ratio.min())
+
+    def empty_cells(self):
+        """How many cells have R = 0, of how many, and their share of p_r."""
+        empty = self.ratio == 0
+        return int(empty.sum()), empty.size, float(self.geometry.masses[empty].sum())
+
+    def start_divergence(self, name):
+        """A named divergence of p_g at the start and p_r."""
+        gen, real = self.gen.mass.reshape(-1), self.real.mass.reshape(-1)
+        return folded(outcome.divergence_sums(name, gen, real))
+
+    def _starts_too_far(self):
+        lowest = self.game.signal_at_zero
+        if not math.isfinite(lowest):
+            lowest = self.geometry.mean(self.game.signal(self.ratio))
+        return outcome.cannot_finish(
+            self.game, self.ratio, self.geometry.density, self.alpha, self.max_steps, lowest
+        )
 
     def state(self):
         """A copy of R on the grid."""
@@ -253,7 +285,8 @@ class GLGD(loop.Solver):
     def _cannot_finish(self, step):
         """Whether R started too high for `max_steps` linear steps, and enough is shown of it."""
         if step == 0:
-            self._is_hopeless = self.tol > 0 and bool(outcome.cannot_finish(self).any())
+            far = outcome.starts_far(self, self._most) and self.should_converge
+            self._is_hopeless = self.tol > 0 and far and self._starts_too_far()
         return self._is_hopeless and step >= HOPELESS_STEPS
 
     @property
@@ -346,10 +379,21 @@ class GLGD(loop.Solver):
     def solution(self, run):
         """The `Solution` of a finished run (a `loop.Record`)."""
         self.rule.before = None  # on a large grid its room is wanted for f*
+        ratio = self._on_grid(self.ratio)
+        return Solution(
+            ratio=ratio,
+            discriminator=self.game.best_response(ratio),
+            real=self.real,
+            gen=self.gen,
+            snapshots=np.stack(run.snapshots) if run.snapshots else None,
+            **self._facts(run),
+        )
+
+    def _facts(self, run):
+        """The fields of its `Solution` that are no arrays over the cells."""
         columns = {name: [row[name] for row in run.rows] for name in run.rows[0]}
         trace = Trace(columns)
         status, as_predicted, finding = outcome.verdict(self, run, trace)
-        ratio = self._on_grid(self.ratio)
         last = run.rows[-1]
         warnings = []
         if trace.min_ratio[-1] == 0 and not self.geometry.is_linear:
@@ -357,16 +401,14 @@ class GLGD(loop.Solver):
                 f"R = 0 in {outcome.empty_cells(self)}: in {self.geometry.name} such a cell stays "
                 "empty, a dropped mode stays dropped. In reference it fills again."
             )
-        return Solution(
-            algorithm=self.name,
-            ratio=ratio,
-            discriminator=self.game.best_response(ratio),
-            status=status,
-            as_predicted=as_predicted,
-            finding=finding + outcome.dropped_mass(self.gen),
-            n_steps=run.n_steps,
-            trace=trace,
-            certificate={
+        return {
+            "algorithm": self.name,
+            "status": status,
+            "as_predicted": as_predicted,
+            "finding": finding + outcome.dropped_mass(self.gen),
+            "n_steps": run.n_steps,
+            "trace": trace,
+            "certificate": {
                 key: last[key]
                 for key in (
                     "mean_ratio",
@@ -377,9 +419,7 @@ class GLGD(loop.Solver):
                     "gap_bound",
                 )
             },
-            real=self.real,
-            gen=self.gen,
-            options={
+            "options": {
                 "game": self.game.spec,
                 "geometry": self.geometry.name,
                 "step": self.step_rule,
@@ -389,14 +429,13 @@ class GLGD(loop.Solver):
                 "tol": self.tol,
                 "max_steps": self.max_steps,
             },
-            seconds=run.seconds,
-            compile_seconds=self.compile_seconds,
-            snapshot_steps=run.snapshot_steps,
-            snapshots=np.stack(run.snapshots) if run.snapshots else None,
-            predictions=outcome.predictions(self, status, trace),
-            warnings=tuple(warnings),
-            seed=None,
-        )
+            "seconds": run.seconds,
+            "compile_seconds": self.compile_seconds,
+            "snapshot_steps": run.snapshot_steps,
+            "predictions": outcome.predictions(self, status, trace),
+            "warnings": tuple(warnings),
+            "seed": None,
+        }
 
 
 def _read_only(values):

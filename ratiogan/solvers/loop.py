@@ -42,6 +42,11 @@ class Solver:
     name = None
     progress_tol = None  # where the error should arrive, for the time left
 
+    @property
+    def size(self):
+        """How many cells R has."""
+        return self.ratio.size
+
     def one_step(self):
         """Take one step, whatever `advance` would take at once."""
         self.advance(1)
@@ -62,8 +67,8 @@ class Solver:
         -------
         Solution
         """
-        schedule = record_schedule(record, self.ratio.size)
-        keep = keeps_snapshots(snapshots, self.ratio.size)
+        schedule = record_schedule(record, self.size)
+        keep = keeps_snapshots(snapshots, self.size)
         self._restart()
         with reporting(progress, self.name, self.progress_tol) as report:
             finished = run(

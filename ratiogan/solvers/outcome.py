@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ratiogan.solution import Prediction, Status
+from ratiogan.sums import SPAN, ordered_sum
 from ratiogan.text import significant
 
 _RATE_WINDOW = (1e-8, 1e-4)  # of max|R-1|: linear already, round-off not yet
@@ -52,7 +53,7 @@ def verdict(solver, run, trace):
     if not solver.should_converge:
         status, text = _predicted_failure(solver, run, trace)
         return status, True, text
-    if run.reason == "stationary" and solver.step_rule == "newton" and solver.ratio.min() == 0:
+    if run.reason == "stationary" and solver.step_rule == "newton" and solver.least_ratio() == 0:
         text = (
             f"STALLED at step {n}: R = 0 in {empty_cells(solver)}, where Phi'' = "
             f"{abs(solver.game.curvature(0.0)):g} leaves no Newton step. Take --step constant."
@@ -74,7 +75,7 @@ def verdict(solver, run, trace):
 def _what_stalls(solver, error):
     if error < _NOTHING_MUCH_LEFT:
         return f"tol {solver.tol:.0e} is below what double precision reaches"
-    return f"what moves at R = {solver.ratio.min():.1e} is lost in round-off"
+    return f"what moves at R = {solver.least_ratio():.1e} is lost in round-off"
 
 
 def _predicted_failure(solver, run, trace):
@@ -91,10 +92,10 @@ def _predicted_failure(solver, run, trace):
     text = "NOT CONVERGING, as predicted: "
     went = f"from {trace.max_error[0]:.2g} to {error:.2g}"
     if solver.is_unstable:
-        empty = f" (R = 0 in {100 * np.mean(solver.ratio == 0):.2g}% of the cells)"
+        count, cells, _ = solver.empty_cells()
+        empty = f" (R = 0 in {100 * count / cells:.2g}% of the cells)" if count else ""
         text += (
-            f"|R-1| {'grew' if error > trace.max_error[0] else 'went'} {went}"
-            f"{empty if solver.ratio.min() == 0 else ''}. R = 1 is unstable for {game.spec}: "
+            f"|R-1| {'grew' if error > trace.max_error[0] else 'went'} {went}{empty}. R = 1 is unstable for {game.spec}: "
         )
         if game.has_kink:
             text += "its signal falls there."
@@ -159,36 +160,28 @@ def starts_far(solver, most):
     return solver.geometry.is_linear and solver.step_rule == "constant" and most > _FAR
 
 
-def cannot_finish(solver):
-    """Where R starts so high that `max_steps` steps of a linear geometry do not reach R = 1.
+def cannot_finish(game, ratio, density, alpha, steps, lowest):
+    """Whether R is so high in some cell that these steps of a linear geometry do not reach R = 1.
 
     A step takes alpha (u(R) - E[u]) off R, for log-type games about alpha log R, and u falls with
-    R: from R it takes at least (R - 1)/(alpha (u(R) - E[u])) steps. E[u] is no less than u(0).
+    R: from R it takes at least (R - 1)/(alpha (u(R) - E[u])) steps.
 
     Parameters
     ----------
-    solver : GLGD
-
-    Returns
-    -------
-    bool array (N,)
-        On the cells with p_r > 0.
+    game : Game
+    ratio, density : array (N,)
+        R, and the direction of the projection; None for 1.
+    alpha : float
+    steps : int
+    lowest : float
+        E[u], or what it is no less than: u(0).
     """
-    ratio, game, geometry = solver.ratio, solver.game, solver.geometry
-    far = np.zeros(ratio.shape, dtype=bool)
-    most = float(ratio.max())
-    if not (math.isfinite(most) and starts_far(solver, most) and solver.should_converge):
-        return far
     far = ratio > _FAR
     with np.errstate(all="ignore"):
-        lowest = game.signal_at_zero
-        if not math.isfinite(lowest):
-            lowest = float(geometry.masses @ game.signal(ratio))
-        fall = solver.alpha * (game.signal(ratio[far]) - lowest)
-        if geometry.name == "lebesgue":
-            fall = fall * geometry.density[far]
-        far[far] = ratio[far] - 1.0 > solver.max_steps * fall
-    return far
+        fall = alpha * (game.signal(ratio[far]) - lowest)
+        if density is not None:
+            fall = fall * density[far]
+        return bool((ratio[far] - 1.0 > steps * fall).any())
 
 
 def dropped_mass(gen):
@@ -213,7 +206,7 @@ def predictions(solver, status, trace):
     cost_is = game.formulas["cost_is"]
     if cost_is in _NAMED:
         left = "C(R0) - 2 log 2" if game.spec == "non-saturating" else "E[Phi(R0)] - Phi(1)"
-        total = _from_masses(cost_is, solver)
+        total = solver.start_divergence(cost_is)
         rows.append(compared(f"{left} = {cost_is}", total, trace.cost[0]))
     rows.extend(_descent_predictions(solver, trace))
     return tuple(rows)
@@ -282,15 +275,14 @@ def _global_bound(solver, trace):
     if name == "reference" and alpha * solver.game.sup_curvature <= 1:
         return "E[(R0-1)^2]/(2 alpha k)", 0.5 * trace.rms_error[0] ** 2
     if name == "fisher" and alpha * solver.game.sup_ratio_curvature <= 1:
-        return "KL(p_r||p_g0)/(alpha k)", _from_masses("KL(p_r||p_g)", solver)
+        return "KL(p_r||p_g0)/(alpha k)", solver.start_divergence("KL(p_r||p_g)")
     return None
 
 
 def empty_cells(solver):
     """How many cells have R = 0, and their share of p_r, in words."""
-    empty = solver.ratio == 0
-    mass = float(solver.geometry.masses[empty].sum())
-    return f"{int(empty.sum())} of {empty.size} cells ({100 * mass:.2g}% of p_r)"
+    count, cells, mass = solver.empty_cells()
+    return f"{count} of {cells} cells ({100 * mass:.2g}% of p_r)"
 
 
 _LOGARITHMS = {k * math.log(2): f"{'' if k == 1 else k} log 2".strip() for k in (1, 2)}
@@ -320,15 +312,14 @@ def _measured_rate(steps, errors, rows):
     return float((errors[-1] / errors[0]) ** (1.0 / (steps[-1] - steps[0])))
 
 
-def _from_masses(name, solver):
-    """A named divergence of the start, summed over the cells with p_r > 0, a slice at a time."""
-    gen, real = solver.gen.mass.reshape(-1), solver.real.mass.reshape(-1)
-    total = 0.0
-    for first in range(0, real.size, 1 << 16):
-        g, r = gen[first : first + (1 << 16)], real[first : first + (1 << 16)]
+def divergence_sums(name, gen, real):
+    """The sums of a named divergence over every span of the cells with p_r > 0."""
+    sums = []
+    for first in range(0, real.size, SPAN):
+        g, r = gen[first : first + SPAN], real[first : first + SPAN]
         with np.errstate(divide="ignore", invalid="ignore"):
-            total += float(np.sum(np.where(r > 0, _NAMED[name](g, r), 0.0)))
-    return total
+            sums.append(ordered_sum(np.where(r > 0, _NAMED[name](g, r), 0.0)))
+    return np.array(sums)
 
 
 def _relative_entropy(p, q):

@@ -22,7 +22,7 @@ from ratiogan.solvers.steps import (
     run_rows,
 )
 from ratiogan.solvers.team import SOLO
-from ratiogan.sums import chunk_count
+from ratiogan.sums import chunk_count, ordered_sum
 
 # What a row is doing; the larger, the more it says about the run as a whole.
 ACTIVE, REACHED, STATIONARY, SETTLED, UNCOVERED, UNDEFINED, DIVERGED = range(7)
@@ -229,11 +229,10 @@ class RowSteps(Rule):
     def _side(self):
         geometry = self.geometry
         alphas = self.alpha * geometry.pace
-        totals = self.masses.sum(axis=1)
+        along = self.density if geometry.name == "lebesgue" else [None] * len(self.masses)
+        totals = np.array([ordered_sum(*row) for row in zip(self.masses, along, strict=True)])
         if geometry.name == "fisher":
             totals = np.ones_like(totals)
-        elif geometry.name == "lebesgue":
-            totals = np.array([w @ p for w, p in zip(self.masses, self.density, strict=True)])
         if not geometry.is_linear:
             lowest = np.full(len(alphas), -1 << 62)
         elif self.halves:

@@ -13,7 +13,7 @@ from ratiogan._jit import exact, jit, kernel, prefetch, wide_vectors
 from ratiogan._vmath import as_bits, exp, from_bits, inverse_root, log_finite
 from ratiogan.games import INVERSE_ROOT, LOGIT, MINIMAX, STEP, signal
 from ratiogan.solvers.measure import INFINITY_BITS, measure
-from ratiogan.solvers.team import CHUNK, chunk_count
+from ratiogan.sums import CHUNK, chunk_count, in_order
 
 # A block takes about a third of a second at the most, so that Ctrl-C and progress are answered.
 LONGEST_BLOCK = 256
@@ -56,6 +56,20 @@ class Rule:
         """E[Phi(R)] - Phi(1)."""
         return measure(self.game, self.geometry, ratio, self.team)["cost"]
 
+    # What is done to whole arrays; on a grid that lies on other machines it is done there.
+
+    def _least(self, ratio):
+        return float(ratio.min())
+
+    def _copy(self, ratio):
+        return ratio.copy()
+
+    def _put(self, ratio, other):
+        ratio[:] = other
+
+    def _equal(self, ratio, other):
+        return np.array_equal(ratio, other)
+
     def _look(self, ratio):
         self.reached = float(np.max(np.abs(ratio - 1.0))) < self.tol
 
@@ -72,7 +86,7 @@ class Rule:
         u = self._signal(ratio)
         alpha = self.alpha
         for _ in range(_MOST_HALVINGS):
-            sound = candidate.min() > 0 and self._keeps_mass(candidate)
+            sound = self._least(candidate) > 0 and self._keeps_mass(candidate)
             if sound and not self._rose(before, self.cost(candidate)):
                 return candidate
             alpha *= 0.5
@@ -106,10 +120,12 @@ class ConstantSteps(Rule):
         """Store one step, made admissible."""
         if self.halves:
             candidate = self._halved(before, candidate)
-        elif self.geometry.is_linear and not (candidate.min() >= 0 and self._keeps_mass(candidate)):
+        elif self.geometry.is_linear and not (
+            self._least(candidate) >= 0 and self._keeps_mass(candidate)
+        ):
             candidate = self.geometry.clip(candidate)
             self.projected += 1
-        ratio[:] = candidate
+        self._put(ratio, candidate)
 
 
 def fits_one_pass(game, geometry, alpha):
@@ -137,12 +153,9 @@ class FusedSteps(ConstantSteps):
         # Only `lebesgue` reads it; elsewhere w stands in, and no array is made.
         p = geometry.density if geometry.name == "lebesgue" else geometry.masses
         self.along = p
-        if geometry.name == "fisher":
-            self.total = 1.0
-        elif geometry.name == "lebesgue":
-            self.total = float(geometry.masses @ p)
-        else:
-            self.total = float(geometry.masses.sum())
+        self.total = 1.0 if geometry.name == "fisher" else geometry.mean_direction
+        # By the size of the whole problem, so that threads do not change the order of the sums.
+        self.stretch = _SHORT if geometry.masses.size > _FAR else CHUNK
         if not geometry.is_linear:
             self.lowest = -1 << 62  # a multiplicative step keeps R >= 0
         elif self.halves:
@@ -183,70 +196,85 @@ class FusedSteps(ConstantSteps):
         in_question = low < self.lowest or largest >= INFINITY_BITS
         if self.halves and taken == 1:
             # From a cell that low a step may raise E[Phi] wherever it leads.
-            in_question = in_question or bits_of(before.min()) < self.lowest
+            in_question = in_question or bits_of(self._least(before)) < self.lowest
         # Whole up to the step in question, which is taken by itself next time.
         whole = taken - 1 if in_question and taken > 1 else taken
         if in_question and n > 1:
-            ratio[:] = before
-            self._run(ratio, whole, -1 << 62, -1)
+            self._put(ratio, before)
+            self._run(ratio, whole, _NO_LIMIT, -1)
         if in_question:
             if taken == 1:
-                self._settle(ratio, before, ratio.copy())
+                self._settle(ratio, before, self._copy(ratio))
                 self._look(ratio)
             self.block = 1
         else:
             self.reached = largest < self.stop_below
             self.block *= 2
         if in_question or n >= 16:
-            self.stationary = self.stationary or np.array_equal(ratio, before)
+            self.stationary = self.stationary or self._equal(ratio, before)
         return whole
 
     def _run(self, ratio, n, lowest, stop_below):
         """`n` steps in place; the steps taken, and the bits of min R and max|R-1| at the last."""
-        parts = np.empty((1, chunk_count(ratio.size)))
         neutral = 1.0 if self.geometry.name == "fisher" else 0.0
-
-        def passes(shift, n, settle):
-            def work(chunks, cells):
-                found = np.empty((1, 3), dtype=np.int64)
-                run_rows(
-                    self,
-                    ratio[None, cells],
-                    self.geometry.masses[None, cells],
-                    self.along[None, cells],
-                    np.array([[self.alpha, shift, self.total]]),
-                    np.array([n]),
-                    settle,
-                    np.array([[lowest, stop_below]]),
-                    parts[:, chunks],
-                    found,
-                )
-                return found[0]
-
-            found = np.stack(self.team.over_chunks(work, ratio.size))
-            return int(found[0, 0]), int(found[:, 1].min()), int(found[:, 2].max())
-
-        if self.team.threads == 1:
-            return passes(neutral, n, True)
-        # With threads the sum over all chunks is needed between any two steps.
-        shift, taken, judged, code = neutral, n, lowest, _CODES[self.geometry.name]
-        witness = -1
-        if n > 1 and stop_below > 0:
-            witness = _farthest(code, ratio, self.along, shift)
+        if not self.is_shared:
+            found, _ = self._pass(ratio, neutral, n, True, lowest, stop_below)
+            return found
+        # The sum over all chunks is needed between any two steps.
+        shift, taken = neutral, n
+        witness = self._witness(ratio, shift) if n > 1 and stop_below > 0 else None
         for step in range(n):
-            if step > 0 and witness >= 0:
-                r = settled(code, ratio[witness], shift, self.along[witness])
-                if bits_of(abs(r - 1.0)) < stop_below:
+            if step > 0 and witness is not None:
+                if self._distance_of(witness, ratio, shift) < stop_below:
                     taken = step
                     break
-            lowest = judged if step > 0 else _NO_LIMIT
-            passes(shift, 1, False)
-            total = _in_order(parts[0])
+            judged = lowest if step > 0 else _NO_LIMIT
+            _, parts = self._pass(ratio, shift, 1, False, judged, stop_below)
+            total = in_order(parts)
             if step > 0 and not abs(total) < math.inf:
                 return step, _SMALLEST_BITS, INFINITY_BITS
             shift = 1.0 / total if neutral else (1.0 - total) / self.total
-        _, low, largest = passes(shift, 0, True)
+        (_, low, largest), _ = self._pass(ratio, shift, 0, True, lowest, stop_below)
         return taken, low, largest
+
+    @property
+    def is_shared(self):
+        """Whether several threads (or machines) share a step."""
+        return self.team.threads > 1
+
+    def _pass(self, ratio, shift, n, settle, lowest, stop_below):
+        """`n` steps by all threads at once; what was found, and the sums of all chunks."""
+        scalars = np.array([[self.alpha, shift, self.total]])
+        limits = np.array([[lowest, stop_below]])
+        parts = np.empty((1, chunk_count(ratio.size)))
+
+        def work(chunks, cells):
+            found = np.empty((1, 3), dtype=np.int64)
+            run_rows(
+                self,
+                ratio[None, cells],
+                self.geometry.masses[None, cells],
+                self.along[None, cells],
+                scalars,
+                np.array([n]),
+                settle,
+                limits,
+                parts[:, chunks],
+                found,
+            )
+            return found[0]
+
+        found = np.stack(self.team.over_chunks(work, ratio.size))
+        return (int(found[0, 0]), int(found[:, 1].min()), int(found[:, 2].max())), parts[0]
+
+    def _witness(self, ratio, shift):
+        """A cell with the largest |R-1|: as long as it is beyond tol, so is the maximum."""
+        found = farthest(_CODES[self.geometry.name], ratio, self.along, shift)
+        return found if found >= 0 else None
+
+    def _distance_of(self, witness, ratio, shift):
+        code = _CODES[self.geometry.name]
+        return bits_of(abs(settled(code, ratio[witness], shift, self.along[witness]) - 1.0))
 
 
 def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, found):
@@ -273,11 +301,9 @@ def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, 
         Steps taken, bits of min R and of max|R-1|, written here.
     """
     compiled = _kernel(_CODES[rule.geometry.name], rule.game.kernel[0])
-    # By the size of the whole problem, so that threads do not change the order of the sums.
-    block = _SHORT if rule.geometry.masses.size > _FAR else CHUNK
     compiled(
         ratio, masses, along, scalars, steps, settle, rule.game.kernel[1:], limits, parts, found,
-        block,
+        rule.stretch,
     )  # fmt: skip
 
 
@@ -452,7 +478,7 @@ def _kernel(geometry, code):
             # As long as the cell that was farthest from 1 is beyond tol, max|R-1| is.
             witness = -1
             if n > 1 and stop_below > 0:
-                witness = _farthest(geometry, T, p, shift)
+                witness = farthest(geometry, T, p, shift)
             taken = n
             lost = False
             for step in range(n):
@@ -465,7 +491,6 @@ def _kernel(geometry, code):
                 lowest = -np.inf
                 if limits[row, 0] >= 0 and (step > 0 or not settle):
                     lowest = from_bits(limits[row, 0])
-                total = 0.0
                 for k in range(parts.shape[1]):
                     part = 0.0
                     for first in range(k * CHUNK, min((k + 1) * CHUNK, T.size), block):
@@ -489,7 +514,7 @@ def _kernel(geometry, code):
                             cells[i] = t
                             part += weights[i] * t
                     parts[row, k] = part
-                    total += part
+                total = in_order(parts[row])
                 if step > 0 and not abs(total) < np.inf:
                     taken, lost = step, True
                     break
@@ -515,7 +540,7 @@ def _kernel(geometry, code):
 
 
 @jit
-def _farthest(geometry, T, p, shift):
+def farthest(geometry, T, p, shift):
     """A cell with the largest |R-1|."""
     largest = np.int64(0)
     for i in range(T.size):
@@ -525,11 +550,3 @@ def _farthest(geometry, T, p, shift):
         if distance(settled(geometry, T[i], shift, p[i])) == largest:
             return i
     return -1
-
-
-@jit
-def _in_order(parts):
-    total = 0.0
-    for k in range(parts.size):
-        total += parts[k]
-    return total
