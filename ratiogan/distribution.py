@@ -349,7 +349,7 @@ def restrict(gen, real):
     check_same_grid(gen, real)
     kept = np.where(real.mass > 0, gen.mass, 0.0)
     total = ordered_sum(kept)
-    dropped = float(gen.mass.sum(where=real.mass == 0))
+    dropped = ordered_sum(np.where(real.mass > 0, 0.0, gen.mass))
     if dropped == 0:
         return gen
     if total == 0:

@@ -870,6 +870,12 @@ def _check_size(shape):
 
 
 def _regular_edges(cells, low, high):
+    check_regular(cells, low, high)
+    return _frozen(np.linspace(low, high, cells + 1))
+
+
+def check_regular(cells, low, high):
+    """Refuse ends that so many equal cells cannot have."""
     if not low < high or not math.isfinite(high - low):
         raise InputError(f"lower must be below upper, got {low:g} and {high:g}.", argument="lower")
     if (high - low) / cells <= 4 * math.ulp(max(abs(low), abs(high))):
@@ -878,7 +884,6 @@ def _regular_edges(cells, low, high):
             argument="grid",
             fix="Pass fewer cells, or subtract a constant from the data.",
         )
-    return _frozen(np.linspace(low, high, cells + 1))
 
 
 def _kind(edges):

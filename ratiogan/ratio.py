@@ -13,10 +13,9 @@ import numpy as np
 from ratiogan.catalogue import GEOMETRIES
 from ratiogan.distribution import Distribution, check_same_grid, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
-from ratiogan.sums import ordered_sum
+from ratiogan.sums import SPAN, folded, ordered_sum
 
 _ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
-_SLICE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,20 +255,29 @@ class Geometry:
         """
         if self.name != "lebesgue" or self.masses.size < 2:
             return 1.0
-        return self._rate_between(*np.partition(self.density, 1)[:2])
+        return self._rate_between(*self.end_densities()[:2])
 
     @cached_property
     def fastest_density(self):
         """The largest rate mu of `lebesgue`, between the two largest densities; 1 elsewhere."""
         if self.name != "lebesgue" or self.masses.size < 2:
             return 1.0
-        return self._rate_between(*np.partition(self.density, -2)[-2:])
+        return self._rate_between(*self.end_densities()[2:])
+
+    def end_densities(self):
+        """The two smallest densities and the two largest, ascending."""
+        low = np.partition(self.density, 1)[:2]
+        high = np.partition(self.density, -2)[-2:]
+        return (*low.tolist(), *high.tolist())
 
     def _secular(self, mu):
-        # Slice by slice: it is asked for on grids that fill the memory.
-        slices = (slice(i, i + _SLICE) for i in range(0, self.masses.size, _SLICE))
-        return sum(
-            float(np.sum(self.masses[k] * self.density[k] / (self.density[k] - mu))) for k in slices
+        return folded(self.secular_sums(mu))
+
+    def secular_sums(self, mu):
+        """The sums of w p/(p - mu) over every span, of which no more is in memory at once."""
+        spans = (slice(i, i + SPAN) for i in range(0, self.masses.size, SPAN))
+        return np.array(
+            [ordered_sum(self.density[k] / (self.density[k] - mu), self.masses[k]) for k in spans]
         )
 
     def _rate_between(self, low, high):

@@ -28,7 +28,7 @@ from ratiogan.solvers.steps import (
     fits_one_pass,
 )
 from ratiogan.solvers.team import Team
-from ratiogan.sums import folded
+from ratiogan.sums import folded, ordered_sum
 
 # Norm of a projected gradient that no longer moves anything. Backtracking compares E[Phi], which
 # is of its square.
@@ -230,7 +230,7 @@ class GLGD(loop.Solver):
     def empty_cells(self):
         """How many cells have R = 0, of how many, and their share of p_r."""
         empty = self.ratio == 0
-        return int(empty.sum()), empty.size, float(self.geometry.masses[empty].sum())
+        return int(empty.sum()), empty.size, ordered_sum(empty, self.geometry.masses)
 
     def start_divergence(self, name):
         """A named divergence of p_g at the start and p_r."""

@@ -20,12 +20,12 @@ LONGEST_BLOCK = 256
 LARGEST_BLOCK = 1 << 28  # steps times cells
 _MOST_HALVINGS = 1100  # down to the smallest double: u(0+) = -inf is that steep
 _LARGEST_BITS = 0x7FFFFFFFFFFFFFFF
-_SMALLEST_BITS = -0x8000000000000000
-_NO_LIMIT = -1 << 62
+SMALLEST_BITS = -0x8000000000000000
+NO_LIMIT = -1 << 62
 # Beyond the second-level cache, memory is asked for 256 cells ahead, 64 at a time: the arithmetic
 # of a step fills the processor's window, so that it does not see the next cache lines coming.
-_FAR = 100_000
-_AHEAD, _SHORT, _LINE = 256, 64, 8
+FAR = 100_000
+_AHEAD, SHORT, _LINE = 256, 64, 8
 _LARGEST_FUSED = 1e3
 _ROUND_OFF = 1e-12  # how far E[R] may be from 1
 _COST_ERROR = 6e-16  # of E[Phi] - Phi(1), a sum of non-negative terms, relative to itself
@@ -155,13 +155,17 @@ class FusedSteps(ConstantSteps):
         self.along = p
         self.total = 1.0 if geometry.name == "fisher" else geometry.mean_direction
         # By the size of the whole problem, so that threads do not change the order of the sums.
-        self.stretch = _SHORT if geometry.masses.size > _FAR else CHUNK
-        if not geometry.is_linear:
-            self.lowest = -1 << 62  # a multiplicative step keeps R >= 0
-        elif self.halves:
-            self.lowest = bits_of(certified_ratio(game, alpha * geometry.max_density))
-        else:
-            self.lowest = 0
+        self.stretch = SHORT if geometry.masses.size > FAR else CHUNK
+        self.lowest = self._lowest_bits()
+
+    def _lowest_bits(self):
+        """The bits of the R below which a step is looked at."""
+        if not self.geometry.is_linear:
+            return NO_LIMIT  # a multiplicative step keeps R >= 0
+        if self.halves:
+            scale = self.alpha * self.geometry.max_density
+            return bits_of(certified_ratio(self.game, scale))
+        return 0
 
     def planned(self, cells, n):
         """How many of `n` steps to take before looking again."""
@@ -201,7 +205,7 @@ class FusedSteps(ConstantSteps):
         whole = taken - 1 if in_question and taken > 1 else taken
         if in_question and n > 1:
             self._put(ratio, before)
-            self._run(ratio, whole, _NO_LIMIT, -1)
+            self._run(ratio, whole, NO_LIMIT, -1)
         if in_question:
             if taken == 1:
                 self._settle(ratio, before, self._copy(ratio))
@@ -228,11 +232,11 @@ class FusedSteps(ConstantSteps):
                 if self._distance_of(witness, ratio, shift) < stop_below:
                     taken = step
                     break
-            judged = lowest if step > 0 else _NO_LIMIT
+            judged = lowest if step > 0 else NO_LIMIT
             _, parts = self._pass(ratio, shift, 1, False, judged, stop_below)
             total = in_order(parts)
             if step > 0 and not abs(total) < math.inf:
-                return step, _SMALLEST_BITS, INFINITY_BITS
+                return step, SMALLEST_BITS, INFINITY_BITS
             shift = 1.0 / total if neutral else (1.0 - total) / self.total
         (_, low, largest), _ = self._pass(ratio, shift, 0, True, lowest, stop_below)
         return taken, low, largest
@@ -269,11 +273,11 @@ class FusedSteps(ConstantSteps):
 
     def _witness(self, ratio, shift):
         """A cell with the largest |R-1|: as long as it is beyond tol, so is the maximum."""
-        found = farthest(_CODES[self.geometry.name], ratio, self.along, shift)
+        found = farthest(CODES[self.geometry.name], ratio, self.along, shift)
         return found if found >= 0 else None
 
     def _distance_of(self, witness, ratio, shift):
-        code = _CODES[self.geometry.name]
+        code = CODES[self.geometry.name]
         return bits_of(abs(settled(code, ratio[witness], shift, self.along[witness]) - 1.0))
 
 
@@ -300,7 +304,7 @@ def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, 
     found : int64 array (B, 3)
         Steps taken, bits of min R and of max|R-1|, written here.
     """
-    compiled = _kernel(_CODES[rule.geometry.name], rule.game.kernel[0])
+    compiled = _kernel(CODES[rule.geometry.name], rule.game.kernel[0])
     compiled(
         ratio, masses, along, scalars, steps, settle, rule.game.kernel[1:], limits, parts, found,
         rule.stretch,
@@ -404,7 +408,7 @@ class NewtonSteps(Rule):
 # --- kernels -------------------------------------------------------------------------------------
 
 REFERENCE, LEBESGUE, FISHER = 0, 1, 2
-_CODES = {"reference": REFERENCE, "lebesgue": LEBESGUE, "fisher": FISHER}
+CODES = {"reference": REFERENCE, "lebesgue": LEBESGUE, "fisher": FISHER}
 
 
 @jit
@@ -519,7 +523,7 @@ def _kernel(geometry, code):
                     taken, lost = step, True
                     break
                 shift = 1.0 / total if geometry == FISHER else (1.0 - total) / mean
-            low = np.int64(_SMALLEST_BITS if lost else _LARGEST_BITS)
+            low = np.int64(SMALLEST_BITS if lost else _LARGEST_BITS)
             largest = np.int64(INFINITY_BITS if lost else 0)
             if settle and not lost:
                 for k in range(parts.shape[1]):
