@@ -132,7 +132,7 @@ class Distribution:
             values = np.asarray(_called(cdf, "cdf", grid.edges), dtype=np.float64)
             outside = float(values[0] + (1 - values[-1]))
             return cls(grid, np.diff(values), label=label, kind="density", outside=outside)
-        return cls(grid, _integrated(pdf, grid), label=label, kind="density")
+        return cls(grid, integrated(pdf, grid), label=label, kind="density")
 
     @classmethod
     def from_histogram(cls, counts, grid, *, label="histogram"):
@@ -525,7 +525,7 @@ def _called(function, name, arguments):
         ) from error
 
 
-def _integrated(pdf, grid):
+def integrated(pdf, grid):
     """Integral of `pdf` over every cell."""
     rules = [((0.0,), (1.0,)) if axis.is_counting else (_NODES, _WEIGHTS) for axis in grid.axes]
     mass = np.zeros(grid.shape)

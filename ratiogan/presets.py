@@ -31,7 +31,7 @@ THINNED = 0.3  # share that a thinned mode keeps
 
 _BLOCK = 1 << 16
 _SQRT_HALF = math.sqrt(0.5)
-_CELLS = {1: 1024, 2: 128}
+CELLS = {1: 1024, 2: 128}
 _EXAMPLES = {1: "normal", 2: "ring8:drop=4"}
 
 
@@ -85,9 +85,21 @@ def preset(name, grid=None, **parameters):
     ('normal:mean=0,sd=1.2', '1024 cells on -6:6')
     """
     spec = resolved(name, **parameters)
-    family = _family(spec)
+    family = family_of(spec)
     if not isinstance(grid, Grid):
         grid = default_grid(spec, grid)
+    check_columns(spec, family, grid)
+    mass, outside = family.masses(grid, spec.options)
+    total = ordered_sum(mass)
+    if not total > 0:
+        refuse_empty(spec, grid)
+    mass /= total
+    mass.flags.writeable = False
+    return Distribution(grid, mass, label=label(spec), kind="preset", outside=outside)
+
+
+def check_columns(spec, family, grid):
+    """Refuse a grid that the preset has no masses on."""
     if grid.ndim != family.columns:
         fix = f"Choose one with {grid.ndim}, for example {_EXAMPLES.get(grid.ndim, 'a file')}."
         if spec.name == DEFAULT_GEN:
@@ -99,17 +111,15 @@ def preset(name, grid=None, **parameters):
         )
     if any(axis.kind == "categories" for axis in grid.axes):
         raise InputError(f"{spec.name} gives numbers, the grid holds categories.", argument="grid")
-    mass, outside = family.masses(grid, spec.options)
-    total = ordered_sum(mass)
-    if not total > 0:
-        raise InputError(
-            f"{label(spec)} has no mass on {grid.describe()}.",
-            argument="domain",
-            fix="Pass a domain that holds it.",
-        )
-    mass /= total
-    mass.flags.writeable = False
-    return Distribution(grid, mass, label=label(spec), kind="preset", outside=outside)
+
+
+def refuse_empty(spec, grid):
+    """Raise the error for a preset whose mass lies elsewhere."""
+    raise InputError(
+        f"{label(spec)} has no mass on {grid.describe()}.",
+        argument="domain",
+        fix="Pass a domain that holds it.",
+    )
 
 
 def problem(real=None, gen=None, grid=None, domain=None):
@@ -157,7 +167,7 @@ def problem(real=None, gen=None, grid=None, domain=None):
                 )
     else:
         real = resolved(real)
-        _family(real)
+        family_of(real)
         if isinstance(grid, Grid) and domain is not None:
             raise InputError(
                 "grid is a Grid, which has a domain.", argument="domain", fix="Leave domain out."
@@ -192,9 +202,14 @@ def generator(name, real):
     spec = resolved(name)
     if spec.name in RELATIVE:
         return RELATIVE[spec.name](real, spec)
-    if spec.name == "disjoint" and "side" not in _given(name).options:
-        spec = resolved(name, side="right")
-    return preset(spec, real.grid)
+    return preset(in_role(name, "gen"), real.grid)
+
+
+def in_role(name, role):
+    """The preset `name` as `real` or as `gen`: what a role decides."""
+    if role == "gen" and resolved(name).name == "disjoint" and "side" not in _given(name).options:
+        return resolved(name, side="right")
+    return resolved(name)
 
 
 def matched(name, values, weights=None):
@@ -254,7 +269,7 @@ def draw(name, n, rng=None):
     """
     spec = resolved(name)
     n = check_integer("n", n, minimum=1)
-    values = _family(spec).sample(spec.options, n, np.random.default_rng(rng))
+    values = family_of(spec).sample(spec.options, n, np.random.default_rng(rng))
     return np.asarray(values, dtype=np.float64).reshape(n, -1)
 
 
@@ -267,7 +282,7 @@ def default_grid(name, grid=None, domain=None):
     '20 counts 0..19'
     """
     spec = resolved(name)
-    family = _family(spec)
+    family = family_of(spec)
     words = broadcast_words("auto" if grid is None else grid, family.columns)
     own = np.broadcast_to(family.domain(spec.options), (family.columns, 2)).tolist()
     grids = []
@@ -283,7 +298,7 @@ def default_grid(name, grid=None, domain=None):
             continue
         if family.is_counting and ends is None:
             low, high = low - 0.5, high + 0.5
-        grids.append(Grid.regular(_CELLS[family.columns] if word == "auto" else word, low, high))
+        grids.append(Grid.regular(CELLS[family.columns] if word == "auto" else word, low, high))
     product = Grid.product(*grids)
     if not family.names:
         return product
@@ -322,7 +337,8 @@ def _given(name):
     return name if isinstance(name, Spec) else parse(name)
 
 
-def _family(spec):
+def family_of(spec):
+    """The `Family` of a resolved preset."""
     if spec.name not in FAMILIES:
         raise InputError(
             f"{spec.name} is a generator relative to the reference: it cannot stand alone.",
@@ -428,8 +444,8 @@ def _gaussian_mixture(grid, centres, sd, shares):
         for axis, position, table in zip(grid.axes, centre, tables, strict=True):
             _add_gaussian(axis, position, sd, 1.0, table[k])
             inside[k] += math.log1p(-min(_gaussian_outside(axis, position, sd), 1 - 1e-16))
-    # Mode after mode, a block of rows at a time: what a cell holds does not depend on the others, as
-    # it might in a matrix product.
+    # Mode after mode, a block of rows at a time: what a cell holds does not depend on the others,
+    # as it might in a matrix product.
     mass = np.zeros(grid.shape)
     step = max(1, _BLOCK // grid.axes[1].size)
     for first in range(0, grid.axes[0].size, step):

@@ -15,7 +15,7 @@ from ratiogan.distribution import Distribution, check_same_grid, restrict
 from ratiogan.errors import InputError, SingularMassError, check_choice
 from ratiogan.sums import SPAN, folded, ordered_sum
 
-_ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
+ROUND_OFF = 1e-9  # how far E[R] may move in a step that should keep it
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +144,11 @@ class Geometry:
             raise InputError("the lebesgue geometry needs the density of p_r.", argument="density")
 
     @property
+    def size(self):
+        """How many cells it has."""
+        return self.masses.size
+
+    @property
     def is_linear(self):
         """Whether a step is a straight line in R, so that it may leave R >= 0."""
         return self.name in ("reference", "lebesgue")
@@ -202,7 +207,7 @@ class Geometry:
             with np.errstate(invalid="ignore", over="ignore"):
                 moved = ratio - alpha * self.project(self.gradient(u, ratio), ratio)
                 drift = self.mean(moved) - 1.0
-            return moved / (1.0 + drift) if abs(drift) < _ROUND_OFF else moved
+            return moved / (1.0 + drift) if abs(drift) < ROUND_OFF else moved
         with np.errstate(invalid="ignore", over="ignore"):
             grown = ratio * np.exp(-alpha * self.gradient(u, ratio))
             grown[ratio == 0] = 0.0  # an empty cell stays empty, also where u = -inf
@@ -216,7 +221,7 @@ class Geometry:
         """
         with np.errstate(invalid="ignore", over="ignore"):
             clipped = self._clip(ratio)
-            if not abs(self.mean(clipped) - 1.0) > _ROUND_OFF:
+            if not abs(self.mean(clipped) - 1.0) > ROUND_OFF:
                 return clipped
             # After a huge step t cancels all digits but those of the highest cells. Their
             # distance from the highest has the same projection.
@@ -253,14 +258,14 @@ class Geometry:
 
         Near R = 1 the mode contracts by 1 - alpha Phi''(1) mu per step.
         """
-        if self.name != "lebesgue" or self.masses.size < 2:
+        if self.name != "lebesgue" or self.size < 2:
             return 1.0
         return self._rate_between(*self.end_densities()[:2])
 
     @cached_property
     def fastest_density(self):
         """The largest rate mu of `lebesgue`, between the two largest densities; 1 elsewhere."""
-        if self.name != "lebesgue" or self.masses.size < 2:
+        if self.name != "lebesgue" or self.size < 2:
             return 1.0
         return self._rate_between(*self.end_densities()[2:])
 

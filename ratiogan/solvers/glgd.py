@@ -215,7 +215,9 @@ class GLGD(loop.Solver):
 
     def measure(self):
         """The trace row of the present R."""
-        row = measure(self.game, self.geometry, self.ratio, self.team)
+        return self._noted(measure(self.game, self.geometry, self.ratio, self.team))
+
+    def _noted(self, row):
         row["projected"] = self.rule.projected
         row["halvings"] = self.rule.halvings
         self._max_error, self._most = row["max_error"], row["max_ratio"]

@@ -54,20 +54,27 @@ def measure(game, geometry, ratio, team=SOLO):
         cell masses of p_g), ``grad_norm`` of the projected gradient, and ``gap_bound``
         Cov(R, u) >= E[Phi(R)] - Phi(1) (convex games).
     """
-    w = geometry.masses
-    p = geometry.density if geometry.name == "lebesgue" else w
     if game.kernel is None:
+        w = geometry.masses
+        p = geometry.density if geometry.name == "lebesgue" else w
         sums, extremes = _plain_sums(game, geometry.name, ratio, w, p)
     else:
-        parts, bits = _allocate(chunk_count(ratio.size))
-        compiled = _compiled(game, geometry.name)
-
-        def work(chunks, cells):
-            compiled(ratio[cells], w[cells], p[cells], CHUNK, parts[chunks], bits[chunks])
-
-        team.over_chunks(work, ratio.size)
-        sums, extremes = totals(parts, bits)
+        sums, extremes = totals(*chunk_sums(game, geometry, ratio, team))
     return row_of(geometry.name, sums, extremes)
+
+
+def chunk_sums(game, geometry, ratio, team):
+    """What a row of the trace is made of: sums and extremes of every chunk, for `totals`."""
+    w = geometry.masses
+    p = geometry.density if geometry.name == "lebesgue" else w
+    parts, bits = _allocate(chunk_count(ratio.size))
+    compiled = _compiled(game, geometry.name)
+
+    def work(chunks, cells):
+        compiled(ratio[cells], w[cells], p[cells], CHUNK, parts[chunks], bits[chunks])
+
+    team.over_chunks(work, ratio.size)
+    return parts, bits
 
 
 def row_of(name, sums, extremes):

@@ -94,9 +94,8 @@ def _predicted_failure(solver, run, trace):
     if solver.is_unstable:
         count, cells, _ = solver.empty_cells()
         empty = f" (R = 0 in {100 * count / cells:.2g}% of the cells)" if count else ""
-        text += (
-            f"|R-1| {'grew' if error > trace.max_error[0] else 'went'} {went}{empty}. R = 1 is unstable for {game.spec}: "
-        )
+        grew = "grew" if error > trace.max_error[0] else "went"
+        text += f"|R-1| {grew} {went}{empty}. R = 1 is unstable for {game.spec}: "
         if game.has_kink:
             text += "its signal falls there."
         elif game.curvature_at_one != 0:
@@ -204,7 +203,7 @@ def predictions(solver, status, trace):
         ):
             rows.append(compared(name, float(predicted), measured))
     cost_is = game.formulas["cost_is"]
-    if cost_is in _NAMED:
+    if cost_is in NAMED:
         left = "C(R0) - 2 log 2" if game.spec == "non-saturating" else "E[Phi(R0)] - Phi(1)"
         total = solver.start_divergence(cost_is)
         rows.append(compared(f"{left} = {cost_is}", total, trace.cost[0]))
@@ -318,7 +317,7 @@ def divergence_sums(name, gen, real):
     for first in range(0, real.size, SPAN):
         g, r = gen[first : first + SPAN], real[first : first + SPAN]
         with np.errstate(divide="ignore", invalid="ignore"):
-            sums.append(ordered_sum(np.where(r > 0, _NAMED[name](g, r), 0.0)))
+            sums.append(ordered_sum(np.where(r > 0, NAMED[name](g, r), 0.0)))
     return np.array(sums)
 
 
@@ -328,7 +327,7 @@ def _relative_entropy(p, q):
 
 # The divergences that induced costs are, straight from the masses: the other side of the identity
 # E[Phi(R)] - Phi(1) = D that a run prints.
-_NAMED = {
+NAMED = {
     "2 KL(m||p_r)": lambda g, r: 2 * _relative_entropy(0.5 * (g + r), r),
     "2 JSD": lambda g, r: _relative_entropy(g, 0.5 * (g + r)) + _relative_entropy(r, 0.5 * (g + r)),
     "KL(p_r||p_g)": lambda g, r: _relative_entropy(r, g),

@@ -155,7 +155,7 @@ class FusedSteps(ConstantSteps):
         self.along = p
         self.total = 1.0 if geometry.name == "fisher" else geometry.mean_direction
         # By the size of the whole problem, so that threads do not change the order of the sums.
-        self.stretch = SHORT if geometry.masses.size > FAR else CHUNK
+        self.stretch = SHORT if geometry.size > FAR else CHUNK
         self.lowest = self._lowest_bits()
 
     def _lowest_bits(self):
@@ -277,8 +277,7 @@ class FusedSteps(ConstantSteps):
         return found if found >= 0 else None
 
     def _distance_of(self, witness, ratio, shift):
-        code = CODES[self.geometry.name]
-        return bits_of(abs(settled(code, ratio[witness], shift, self.along[witness]) - 1.0))
+        return distance_bits(self.geometry.name, ratio[witness], shift, self.along[witness])
 
 
 def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, found):
@@ -309,6 +308,11 @@ def run_rows(rule, ratio, masses, along, scalars, steps, settle, limits, parts, 
         ratio, masses, along, scalars, steps, settle, rule.game.kernel[1:], limits, parts, found,
         rule.stretch,
     )  # fmt: skip
+
+
+def distance_bits(geometry, t, shift, p):
+    """The bits of |R-1| of one cell from its T, once the mean of the step is known."""
+    return bits_of(abs(settled(CODES[geometry], t, shift, p) - 1.0))
 
 
 def certified_ratio(game, alpha):
