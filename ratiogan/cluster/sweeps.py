@@ -106,7 +106,7 @@ def _packed(label, solver, options):
         raise InputError(
             f"{label} cannot be sent to workers ({told(error)}).",
             argument="scheduler",
-            fix="Keep open files, locks and the like out of its losses, or leave the scheduler out.",
+            fix="Keep open files, locks and the like out of its losses.",
         ) from error
     finally:
         for module in files:
