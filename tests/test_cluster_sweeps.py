@@ -1,5 +1,6 @@
 """Comparisons on workers: the bytes of one process, whatever is lost on the way."""
 
+import contextlib
 import inspect
 import os
 import signal
@@ -53,7 +54,12 @@ def failing(real, gen, **options):
     raise ValueError("no luck today.\nReally.")
 
 
-slow.__signature__ = failing.__signature__ = inspect.signature(SOLVERS["glgd"])
+def losing(real, gen, **options):
+    os._exit(1)
+
+
+for solver in (slow, failing, losing):
+    solver.__signature__ = inspect.signature(SOLVERS["glgd"])
 
 
 def untimed(found):
@@ -73,10 +79,24 @@ def assert_same(found, expected):
             assert one.trace[name].tobytes() == column.tobytes(), name
 
 
-def interrupt_after(seconds):
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    return timer
+@contextlib.contextmanager
+def once_kept(folder, count, act, *arguments):
+    """Call ``act(*arguments)`` while the block runs, once a checkpoint holds so many runs."""
+    over = threading.Event()
+
+    def watch():
+        while not over.wait(0.01):
+            if len(list(folder.glob("task-*.npz"))) >= count:
+                act(*arguments)
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 PLANS = {
@@ -105,15 +125,13 @@ def test_runs_on_workers_are_those_of_one_process(client, plan):
     assert all(run.real is found.real for run in found.runs if run.real.mass is found.real.mass)
 
 
-def test_a_worker_killed_in_the_middle_changes_nothing(client, monkeypatch):
+def test_a_worker_killed_in_the_middle_changes_nothing(client, monkeypatch, tmp_path):
     sweep = {"alpha": [0.1 * k for k in range(1, 9)]}
     expected = compare("glgd", sweep=sweep, **SMALL)
     monkeypatch.setitem(comparison.SOLVERS, "glgd", slow)
     pid = next(iter(client.run(os.getpid).values()))
-    killer = threading.Timer(0.8, os.kill, (pid, signal.SIGKILL))
-    killer.start()
-    found = compare("glgd", sweep=sweep, **SMALL, scheduler=client)
-    killer.join()
+    with once_kept(tmp_path, 2, os.kill, pid, signal.SIGKILL):
+        found = compare("glgd", sweep=sweep, **SMALL, scheduler=client, checkpoint=tmp_path)
     assert_same(found, expected)
     assert found.repeated
     label, times = found.repeated[0]
@@ -132,6 +150,14 @@ def test_runs_that_fail_lose_no_others(client, monkeypatch, tmp_path):
     assert load_comparison(tmp_path) == found
     with pytest.raises(ValueError, match="no luck today"):
         compare("alternating", **SMALL, scheduler=client)
+
+
+def test_a_run_that_kills_its_workers_is_told_in_a_few_words(client, monkeypatch, capsys):
+    monkeypatch.setitem(comparison.SOLVERS, "glgd", losing)
+    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
+    where = ["--scheduler", client.scheduler.address, "--grid", "48", "--no-save"]
+    assert main(["compare", "glgd", *where]) == 1
+    assert capsys.readouterr().err.startswith("Error: every worker that began it died, perhaps")
 
 
 def test_the_command_says_which_runs_failed(client, monkeypatch, capsys):
@@ -162,13 +188,12 @@ def test_refused_input_is_the_sentence_of_one_process(client):
         assert there.value.argument == here.value.argument and there.value.fix == here.value.fix
 
 
-def test_an_interrupt_keeps_the_runs_that_are_finished(client, monkeypatch):
+def test_an_interrupt_keeps_the_runs_that_are_finished(client, monkeypatch, tmp_path):
     sweep = {"alpha": [0.05 * k for k in range(1, 19)]}
     expected = compare("glgd", sweep=sweep, **SMALL)
     monkeypatch.setitem(comparison.SOLVERS, "glgd", slow)
-    timer = interrupt_after(0.9)
-    found = compare("glgd", sweep=sweep, **SMALL, scheduler=client)
-    timer.join()
+    with once_kept(tmp_path, 2, os.kill, os.getpid(), signal.SIGINT):
+        found = compare("glgd", sweep=sweep, **SMALL, scheduler=client, checkpoint=tmp_path)
     assert found.interrupted and 0 < len(found.runs) < len(expected.runs)
     kept = [expected.labels.index(label) for label in found.labels]
     assert kept == sorted(kept)
@@ -181,10 +206,10 @@ def test_an_interrupt_keeps_the_runs_that_are_finished(client, monkeypatch):
 def test_an_interrupted_command_writes_what_is_finished(client, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(comparison.SOLVERS, "glgd", slow)
     words = ["--sweep", "alpha=0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1", "--grid", "48", "--no-plot"]
-    timer = interrupt_after(1.0)
-    where = ["--scheduler", client.scheduler.address, "--out", str(tmp_path / "out")]
-    assert main(["compare", "glgd", *words, *where]) == 1
-    timer.join()
+    words += ["--checkpoint", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
+    with once_kept(tmp_path / "kept", 2, os.kill, os.getpid(), signal.SIGINT):
+        where = ["--scheduler", client.scheduler.address]
+        assert main(["compare", "glgd", *words, *where]) == 1
     kept = load_comparison(tmp_path / "out")
     assert kept.interrupted and 0 < len(kept.runs) < 10
     said = f"stopped after {len(kept.runs)} run"
@@ -288,10 +313,13 @@ def test_progress_counts_runs(client, monkeypatch, capsys):
     monkeypatch.setattr(Progress, "interval", 0.0)
     compare(**SMALL, scheduler=client, progress=True)
     assert "compare  1 of 2 runs  about " in capsys.readouterr().err
+    line = Progress("compare", None)
+    assert line.row_line(40, 64, "runs", 2.0, held=40) == "compare  40 of 64 runs"
+    assert line.row_line(44, 64, "runs", 8.0, held=40) == "compare  44 of 64 runs  about 40 s left"
 
 
-def test_the_problem_is_sent_once(client):
-    """Large ones are no part of every task; Dask's warning of that would be an error here."""
+def test_a_large_problem_is_no_part_of_every_task(client):
+    """Dask's warning of large tasks would be an error here."""
     real, gen = presets.problem(grid=1_000_000)
     found = compare("glgd", "glgd:alpha=0.5", "glgd:alpha=0.7", real=real, gen=gen, max_steps=2, scheduler=client)  # fmt: skip # noqa: E501
     assert all(run.real is real and run.gen is gen for run in found.runs)

@@ -24,6 +24,13 @@ from ratiogan.solution import Solution, load
 from ratiogan.spec import USER_MODULE, is_own_code
 from ratiogan.trace import same_array
 
+# What Dask raises for a task whose end it never saw, in words of ours.
+_LOST = {
+    "KilledWorker": "every worker that began it died, perhaps for want of memory",
+    "FutureCancelledError": "the scheduler was lost, or what the run needs",
+    "CancelledError": "the scheduler was lost, or what the run needs",
+}
+
 
 def check_place(scheduler, checkpoint):
     """Refuse a scheduler that is none, and a checkpoint without one."""
@@ -53,7 +60,8 @@ def run_calls(calls, real, gen, *, scheduler, checkpoint=None, progress=None):
     Returns
     -------
     Outcome
-        Its results are Solutions, equal to those made here but for the time they took.
+        Its results are Solutions, equal to those made here but for the time they took; a failure
+        that is none of the run itself is a ConnectionError.
 
     Raises
     ------
@@ -63,8 +71,9 @@ def run_calls(calls, real, gen, *, scheduler, checkpoint=None, progress=None):
     store = None
     if checkpoint is not None:
         store = Store(checkpoint, _facts(calls, real, gen), _keep, load)
+    held = sum(number in store for number in range(len(calls))) if store is not None else 0
     rows = [_packed(label, solver, options) for label, solver, options in calls]
-    with connected(scheduler) as client, _telling(progress, len(calls)) as tell:
+    with connected(scheduler) as client, _telling(progress, len(calls), held) as tell:
         problem = _sent(client, {"real": real, "gen": gen})
 
         def on_done(number, result):
@@ -76,6 +85,7 @@ def run_calls(calls, real, gen, *, scheduler, checkpoint=None, progress=None):
             client, _run, [(row, problem) for row in rows], store=store, on_done=on_done
         )
     outcome.results = {k: _settled(run, real, gen) for k, run in outcome.results.items()}
+    outcome.failures = {k: _in_our_words(error) for k, error in outcome.failures.items()}
     return outcome
 
 
@@ -131,6 +141,11 @@ def _settled(run, real, gen):
     return replace(run, **here)
 
 
+def _in_our_words(error):
+    lost = _LOST.get(type(error).__name__)
+    return ConnectionError(lost) if lost else error
+
+
 def told(error):
     """An exception as a part of a sentence."""
     text = str(error).strip().split("\n")[0].rstrip(".")
@@ -138,7 +153,7 @@ def told(error):
 
 
 @contextlib.contextmanager
-def _telling(progress, total):
+def _telling(progress, total, held):
     """``tell(run)``, by which whoever wants to know hears of another run that is there."""
     started = time.perf_counter()
     errors = []
@@ -146,7 +161,7 @@ def _telling(progress, total):
     def tell(run):
         errors.append(run.max_error)
         if hasattr(progress, "rows"):
-            progress.rows(len(errors), total, "runs")
+            progress.rows(len(errors), total, "runs", held)
         elif progress:
             least = min((e for e in errors if e == e), default=math.nan)
             progress(len(errors), total, least, math.nan, time.perf_counter() - started)
