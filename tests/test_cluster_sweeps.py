@@ -279,6 +279,13 @@ def test_a_scheduler_is_checked_before_anything_is_read():
         compare(real="missing.csv", scheduler="local:0")
 
 
+def test_without_the_extra_it_is_named(monkeypatch):
+    for name in ("distributed", "cloudpickle"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError, match=r"Install it: pip install 'ratiogan\[dask\]'"):
+        compare(**SMALL, scheduler="local:2")
+
+
 def test_games_of_ones_own_go_by_value(client, tmp_path, monkeypatch):
     """A worker has another folder, and need not see the file."""
     (tmp_path / "own.py").write_text(OWN)

@@ -72,18 +72,16 @@ def run_calls(calls, real, gen, *, scheduler, checkpoint=None, progress=None):
     if checkpoint is not None:
         store = Store(checkpoint, _facts(calls, real, gen), _keep, load)
     held = sum(number in store for number in range(len(calls))) if store is not None else 0
-    rows = [_packed(label, solver, options) for label, solver, options in calls]
     with connected(scheduler) as client, _telling(progress, len(calls), held) as tell:
         problem = _sent(client, {"real": real, "gen": gen})
+        rows = [(_packed(*call), problem) for call in calls]
 
         def on_done(number, result):
             if isinstance(result, InputError):
                 raise result
             tell(result)
 
-        outcome = run_tasks(
-            client, _run, [(row, problem) for row in rows], store=store, on_done=on_done
-        )
+        outcome = run_tasks(client, _run, rows, store=store, on_done=on_done)
     outcome.results = {k: _settled(run, real, gen) for k, run in outcome.results.items()}
     outcome.failures = {k: _in_our_words(error) for k, error in outcome.failures.items()}
     return outcome
