@@ -41,6 +41,10 @@ SECTIONS = {
     "training": ("benchmarks.training:training", "a training turn, one core, 1,024 cells"),
     "scenarios": ("benchmarks.scenarios:scenarios", "scenarios of run training, 20 seeds each"),
     "sweep": ("benchmarks.sweep:sweep", "a map of training runs"),
+    "sweep-cluster": (
+        "benchmarks.sweep_cluster:sweep_cluster",
+        "a map of training runs on two worker processes",
+    ),
     "dynamics": ("benchmarks.dynamics:dynamics", "steps of games of few parameters, one core"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
@@ -49,7 +53,7 @@ SECTIONS = {
 # Minutes each: only where they are named.
 SIMULATIONS = (
     "coverage", "ground-coverage", "power", "ratio-intervals", "density-ratio", "manhattan",
-    "euclidean", "scenarios",
+    "euclidean", "scenarios", "sweep-cluster",
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from ratiogan.catalogue import (
     GAMES,
     TIES,
 )
+from ratiogan.cluster.sweeps import check_place, run_calls, told
 from ratiogan.distribution import Distribution
 from ratiogan.errors import (
     InputError,
@@ -38,7 +39,7 @@ from ratiogan.solvers.alternating import alternating
 from ratiogan.solvers.conditional import conditional
 from ratiogan.solvers.glgd import glgd
 from ratiogan.solvers.scenarios import shared_problem
-from ratiogan.solvers.training import training
+from ratiogan.solvers.training import trainer, training
 from ratiogan.solvers.training_batch import training_batch
 from ratiogan.solvers.wgan import wgan
 from ratiogan.solvers.wglgd import wglgd
@@ -98,6 +99,11 @@ class Comparison:
     seed : int
     interrupted : bool
         Whether Ctrl-C stopped it: then `runs` holds what was finished.
+    failures : tuple of (str, str)
+        Of runs on workers that raised, also when tried again: the spec, and what was raised. They
+        are not among `runs`.
+    repeated : tuple of (str, int)
+        Of runs on workers that were begun more than once: the spec, and how often.
     """
 
     runs: tuple
@@ -106,6 +112,8 @@ class Comparison:
     gen: Distribution
     seed: int = 0
     interrupted: bool = False
+    failures: tuple = ()
+    repeated: tuple = ()
 
     def __repr__(self):
         return f"<Comparison of {len(self.runs)} runs: {self.finding}>"
@@ -113,9 +121,9 @@ class Comparison:
     def __eq__(self, other):
         if not isinstance(other, Comparison):
             return NotImplemented
-        return (self.runs, self.labels, self.seed, self.interrupted) == (
-            *(other.runs, other.labels, other.seed, other.interrupted),
-        )
+        # Not `repeated`: a worker that was lost changes nothing.
+        names = ("runs", "labels", "seed", "interrupted", "failures")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     __hash__ = None
 
@@ -153,6 +161,17 @@ class Comparison:
     def as_predicted(self):
         """Whether every run ended as the theory predicts."""
         return all(run.as_predicted for run in self.runs)
+
+    @property
+    def warnings(self):
+        """What became of runs on workers, beside their results: a sentence for each."""
+        return (
+            *(f"{label} failed: {why}." for label, why in self.failures),
+            *(
+                f"{label} was begun {times} times: its worker was lost, or it failed at first."
+                for label, times in self.repeated
+            ),
+        )
 
     @property
     def finding(self):
@@ -362,6 +381,7 @@ class Comparison:
             "schema_version": SCHEMA_VERSION,
             "seed": self.seed,
             "interrupted": self.interrupted,
+            "failures": [{"spec": label, "error": why} for label, why in self.failures],
             "runs": [
                 {"spec": label, "file": name}
                 for label, name in zip(self.labels, names, strict=True)
@@ -378,7 +398,8 @@ class Comparison:
         return plots.figure(self, style=style)
 
     def _repr_html_(self):
-        return html_block(self.finding, [html_table(*self.table())], self.plot(), self._common())
+        words = (*self.warnings, *self._common())
+        return html_block(self.finding, [html_table(*self.table())], self.plot(), words)
 
 
 def compare(
@@ -390,6 +411,8 @@ def compare(
     sweep=None,
     seed=0,
     progress=None,
+    scheduler=None,
+    checkpoint=None,
     **common,
 ):
     """Run several algorithms, games, geometries or steps on one problem.
@@ -411,9 +434,17 @@ def compare(
         ``"alpha=0.5,1,2"`` or ``{"alpha": [0.5, 1, 2]}``: one run per value for every spec that
         has this parameter and does not set it itself. Several keys give every combination.
     seed : int
-        Handed to the algorithms that draw.
+        Handed to the algorithms that draw: every run draws what it would draw alone.
     progress : bool or callable, optional
-        Handed to every run; to `training_batch` once.
+        Handed to every run; to `training_batch` once. On workers it is told of whole runs, as they
+        end: ``progress(runs finished, runs in all, least max|R-1|, nan, seconds)``.
+    scheduler : str or distributed.Client, optional
+        Where the runs are tasks, each on one thread, with the results they have here: ``local:2``
+        for two processes, ``tcp://HOST:PORT`` for a running Dask cluster. Runs that fail are tried
+        again, and lose no others; if all fail, the first one's exception is raised.
+    checkpoint : str or path, optional
+        Folder in which a comparison on a scheduler keeps its finished runs. The same comparison
+        with this folder, after this process was lost, computes only those that are missing.
     **common
         Parameters of all runs that have them; those of a spec win. ``threads`` of training runs
         are those of the batch.
@@ -425,13 +456,15 @@ def compare(
     Raises
     ------
     InputError
-        If a spec, the sweep or a common parameter is unknown or out of range.
+        If a spec, the sweep or a common parameter is unknown or out of range, the scheduler cannot
+        be used, or the checkpoint is that of something else.
 
     Examples
     --------
     >>> compare("glgd", "glgd:geometry=fisher").finding
     'BEST: glgd:geometry=fisher (34 steps to max|R-1| < 1e-10); glgd needs 38.'
     """
+    check_place(scheduler, checkpoint)
     seed = check_integer("seed", seed, minimum=0)
     plan = expand(specs or ("glgd", "alternating"), sweep=sweep, **common)
     if real is None and gen is None:
@@ -445,8 +478,15 @@ def compare(
         grid=grid,
         domain=domain,
     )
+    only_training = all(
+        name == "training" and "scenario" not in options for _, name, options in plan
+    )
+    if scheduler is not None:
+        solvers = SOLVERS | ({"training": _train_one} if only_training else {})
+        where = {"scheduler": scheduler, "checkpoint": checkpoint, "progress": progress}
+        return _on_workers(plan, solvers, real, gen, seed, **where)
     every = {"real": real, "gen": gen, "rng": seed, "progress": progress or None}
-    if all(name == "training" and "scenario" not in options for _, name, options in plan):
+    if only_training:
         runs = _train([options for *_, options in plan], **every, threads=common.get("threads"))
         labels = tuple(label for label, *_ in plan)
         interrupted = any(run.status is Status.INTERRUPTED for run in runs)
@@ -478,6 +518,38 @@ def _train(rows, **every):
     )
 
 
+def _train_one(real, gen, rng, threads, **options):
+    """A row of `_train` by itself."""
+    (run,) = _train([options], real=real, gen=gen, rng=rng, threads=threads)
+    return run
+
+
+def _on_workers(plan, solvers, real, gen, seed, **where):
+    """Every run of the plan as a task, with the arguments it has here."""
+    for _, algorithm, options in plan:
+        if algorithm == "training" and "scenario" not in options:
+            # Refused before the first run starts, as a batch refuses its rows.
+            settings = {k: v for k, v in options.items() if k not in ("record", "snapshots")}
+            trainer(real=real, gen=gen, rng=seed, **settings)
+    calls = []
+    for label, algorithm, options in plan:
+        solver = solvers[algorithm]
+        own = _accepted(solver, {"rng": seed, "threads": 1})  # a worker's other threads are taken
+        calls.append((label, solver, {**options, **own}))
+    outcome = run_calls(calls, real, gen, **where)
+    if not outcome.results:
+        raise KeyboardInterrupt if outcome.interrupted else outcome.failures[min(outcome.failures)]
+    labels = [label for label, *_ in plan]
+    done = sorted(outcome.results)
+    return Comparison(
+        tuple(outcome.results[i] for i in done),
+        tuple(labels[i] for i in done),
+        *(real, gen, seed, outcome.interrupted),
+        failures=tuple((labels[i], told(outcome.failures[i])) for i in sorted(outcome.failures)),
+        repeated=tuple((labels[i], n) for i, n in outcome.repeated.items() if i in done),
+    )
+
+
 def load_comparison(folder):
     """Read the comparison that `Comparison.save` wrote into a folder.
 
@@ -499,6 +571,7 @@ def load_comparison(folder):
         files = [str(run["file"]) for run in content["runs"]]
         labels = tuple(str(run["spec"]) for run in content["runs"])
         seed, interrupted = content["seed"], bool(content["interrupted"])
+        failures = tuple((str(f["spec"]), str(f["error"])) for f in content.get("failures", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{index} is damaged, or no comparison that ratiogan saved.",
@@ -509,7 +582,7 @@ def load_comparison(folder):
     runs = tuple(load(os.path.join(os.fspath(folder), os.path.basename(name))) for name in files)
     if not runs:
         raise InputError(f"{index} names no run.", argument="folder")
-    return Comparison(runs, labels, runs[0].real, runs[0].gen, seed, interrupted)
+    return Comparison(runs, labels, runs[0].real, runs[0].gen, seed, interrupted, failures)
 
 
 def expand(specs, sweep=None, **common):

@@ -45,11 +45,14 @@ class Progress:
         if self._is_due(seconds):
             self._show(self.line(step, max_steps, max_error, rate, seconds), seconds)
 
-    def rows(self, done, total=None, what="rows"):
-        """Say how many of `total` rows are done; None where only the end will tell."""
+    def rows(self, done, total=None, what="rows", held=0):
+        """Say how many of `total` rows are done; None where only the end will tell.
+
+        `held` of them were there at the start, and took no time.
+        """
         seconds = time.perf_counter() - self.started
         if self._is_due(seconds):
-            self._show(self.row_line(done, total, what, seconds), seconds)
+            self._show(self.row_line(done, total, what, seconds, held), seconds)
 
     def _is_due(self, seconds):
         return seconds >= self.patience and (
@@ -62,7 +65,7 @@ class Progress:
         self.stream.flush()
         self.width = max(self.width, len(line))
 
-    def row_line(self, done, total, what, seconds):
+    def row_line(self, done, total, what, seconds, held=0):
         """The line of `rows`, with the time left where the total is known.
 
         Examples
@@ -74,8 +77,8 @@ class Progress:
         if total:
             parts[1] += f" of {total:,}".replace(",", " ")
         parts[1] += f" {what}"
-        if total and done:
-            parts.append(f"about {readable((total - done) * seconds / done)} left")
+        if total and done > held:
+            parts.append(f"about {readable((total - done) * seconds / (done - held))} left")
         return "  ".join(parts)
 
     def line(self, step, max_steps, max_error, rate, seconds):

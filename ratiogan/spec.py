@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from ratiogan.errors import InputError, nearest
 
+USER_MODULE = "ratiogan_user_"  # how the modules begin that a user's files become
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -148,7 +150,7 @@ def load_object(text):
     if not os.path.isfile(path):
         raise InputError(f"{path} is not a file.", fix="Write path/to/file.py:NAME.")
     module_spec = importlib.util.spec_from_file_location(
-        f"ratiogan_user_{abs(hash(os.path.abspath(path)))}", path
+        f"{USER_MODULE}{abs(hash(os.path.abspath(path)))}", path
     )
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[module_spec.name] = module

@@ -54,6 +54,11 @@ def test_a_running_scheduler_is_reached_by_its_address(client):
         assert other.submit(square, 4).result() == 16
 
 
+def test_a_second_cluster_starts_beside_the_first(client):
+    with connected("local:1") as other:
+        assert other.submit(square, 5).result() == 25
+
+
 def test_other_versions_are_refused(client, monkeypatch):
     found = client.get_versions(packages=["ratiogan", "numpy", "numba", "scipy"])
     address = next(iter(found["workers"]))

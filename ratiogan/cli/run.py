@@ -6,7 +6,7 @@ import click
 
 from ratiogan import catalogue
 from ratiogan.cli.frame import LazyGroup, command
-from ratiogan.cli.options import ALGORITHM_TYPE, PROBLEM, RESULTS
+from ratiogan.cli.options import ALGORITHM_TYPE, CLUSTER, PROBLEM, RESULTS
 from ratiogan.cli.output import Report, drawing, progress_of, write
 from ratiogan.cli.saving import Results, forget_comparison
 from ratiogan.errors import InputError
@@ -217,7 +217,7 @@ def training(job, **options):
     "compare",
     sentence="Run several algorithms, games, geometries or steps on one problem, one figure.",
     example="ratiogan compare glgd glgd:geometry=fisher glgd:geometry=lebesgue",
-    options=(*PROBLEM, "game", "max-steps", "sweep", *RESULTS, "html", "markdown"),
+    options=(*PROBLEM, "game", "max-steps", "sweep", *RESULTS, "html", "markdown", *CLUSTER),
     arguments=[
         click.Argument(["specs"], metavar="[SPEC]...", type=ALGORITHM_TYPE, nargs=-1),
     ],
@@ -510,7 +510,10 @@ def _report_comparison(job, results, problem, comparison, options):
         unit="nats",
         input=problem.input,
         options={"specs": list(comparison.labels), **_given(options)},
-        warnings=[*problem.warnings, *(text for run in comparison.runs for text in run.warnings)],
+        warnings=[
+            *(*problem.warnings, *comparison.warnings),
+            *(text for run in comparison.runs for text in run.warnings),
+        ],
         timing=_timing(
             job,
             sum(run.seconds for run in comparison.runs),
@@ -518,7 +521,8 @@ def _report_comparison(job, results, problem, comparison, options):
         ),
         extra={"runs": found["runs"]},
     )
-    if comparison.interrupted:
+    failed = len(comparison.failures)
+    if comparison.interrupted or failed:
         report.exit_code = 1
 
     def draw(style, command):
@@ -538,6 +542,10 @@ def _report_comparison(job, results, problem, comparison, options):
     results.write(report, job, draw, store, page=page)
     if comparison.interrupted:
         stopped = sum(run.status.value == "interrupted" for run in comparison.runs)
-        where = f"run {count}" if stopped < 2 else f"{stopped} of {count} runs"
-        report.notes.append(f"stopped in {where}; what was finished is kept")
+        where = f"in run {count}" if stopped < 2 else f"in {stopped} of {count} runs"
+        if options.get("scheduler"):
+            where = f"after {count} run{'' if count == 1 else 's'}"
+        report.notes.append(f"stopped {where}; what was finished is kept")
+    if failed:
+        report.notes.append(f"{failed} of {failed + count} runs failed; the others are kept")
     return report

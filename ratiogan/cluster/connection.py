@@ -141,6 +141,8 @@ def _started(distributed, workers):
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
+                # No dashboard, but a port all the same: any, or a second cluster warns of it.
+                scheduler_kwargs={"dashboard_address": "localhost:0"},
                 silence_logs=logging.CRITICAL,
             )
         return Connection(distributed.Client(cluster, direct_to_workers=True), cluster)

@@ -73,7 +73,7 @@ def run_tasks(client, function, rows, *, store=None, on_done=None):
         for number in waiting:
             future = client.submit(
                 _told, topic, number, function, rows[number],
-                key=f"{topic}-{number}", retries=RETRIES, pure=False,
+                key=f"{topic}-{number}", retries=RETRIES, pure=False, priority=-number,
             )  # fmt: skip
             futures[future] = number
         for future in as_completed(list(futures)):
