@@ -59,6 +59,10 @@ class Recipe:
     take: int | None = None
     gen_divisors: tuple = ()
 
+    def made(self, threads):
+        """The chunk, on a worker of so many threads."""
+        return Chunk(self, threads)
+
     def spans(self):
         """Cells of the grid, and their masses of real and gen, a span of the grid at a time."""
         skip, left = self.skip, self.take
@@ -394,7 +398,7 @@ class Holder:
 
     def adopt(self, number, recipe, log):
         """Make a chunk, and do with it what was done with the others so far."""
-        self.chunks[number] = chunk = Chunk(recipe, self.threads)
+        self.chunks[number] = chunk = recipe.made(self.threads)
         for name, arguments in log:
             getattr(chunk, name)(*arguments)
 
