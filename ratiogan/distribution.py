@@ -296,16 +296,22 @@ class Distribution:
 
     def mean(self):
         """Mean of the cell centres, shape (ndim,)."""
-        return np.array([marginal @ y for marginal, y in self._marginals()])
+        return np.array([ordered_sum(y, marginal) for marginal, y in self._marginals()])
 
     def variance(self):
         """Variance of the cell centres along each axis, shape (ndim,)."""
-        return np.array([marginal @ (y - marginal @ y) ** 2 for marginal, y in self._marginals()])
+        means = self.mean()
+        return np.array(
+            [
+                ordered_sum((y - mean) ** 2, marginal)
+                for mean, (marginal, y) in zip(means, self._marginals(), strict=True)
+            ]
+        )
 
     def entropy(self):
         """Entropy of the masses in nats; its exponential is the number of cells in use."""
         mass = self.mass[self.mass > 0]
-        return max(0.0, float(-(mass @ np.log(mass))))
+        return max(0.0, -ordered_sum(np.log(mass), mass))
 
     def with_label(self, label):
         """The same masses under another name."""

@@ -21,6 +21,7 @@ from ratiogan.solvers import loop
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure
 from ratiogan.solvers.outcome import dropped_mass
+from ratiogan.sums import ordered_sum
 from ratiogan.trace import place_text
 
 _AT_ONE = 1e-12  # R = 1/sum(w) is 1 to round-off
@@ -219,7 +220,7 @@ class Alternating(loop.Solver):
             n_steps=run.n_steps,
             trace=trace,
             certificate={
-                "mean_ratio": float(self.masses @ self.ratio),
+                "mean_ratio": ordered_sum(self.ratio, self.masses),
                 "effective_support": float(trace.effective_support[-1]),
                 "max_error": float(trace.max_error[-1]),
             },

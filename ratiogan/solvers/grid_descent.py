@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ratiogan.solvers.subgradient import REACHED, RULES, STALE, Descent, look, take
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.euclidean import WarmCritic
 from ratiogan.transport.extension import lipschitz_constant
 
@@ -95,10 +96,10 @@ class GridDescent(Descent):
         mass[self.support] = self.gen
         _, whole = self._search(mass)
         f = whole[self.support]
-        mean = float(w @ f) / float(w.sum())
+        mean = ordered_sum(f, w) / float(w.sum())
         self.whole_critic = whole - mean
         self.critic[:] = f - mean
-        cost = max(0.0, float((w - self.gen) @ self.critic))
+        cost = max(0.0, ordered_sum(w - self.gen, self.critic))
         self._upper = None
         # The bound from above decides; without a lower one there is no need to ask for it.
         look(w, self.gen, self.critic, self.is_fisher, self.tol, cost, self.numbers, self.counts)

@@ -11,6 +11,7 @@ from ratiogan.grid import Grid
 from ratiogan.peaks import find_peaks
 from ratiogan.solvers.capacity import Capacity
 from ratiogan.solvers.minibatch import draw
+from ratiogan.sums import ordered_sum
 
 _PEAK_ROWS = 100_000  # rows of p_r that its modes have to stand out in
 _MOST_CELLS = (2048, 256, 64)  # along each axis of 1, 2 and 3, among which modes are looked for
@@ -112,6 +113,5 @@ def _jsd_of_rows(rows):
         np.bincount(part, minlength=kinds.size) / half for part in (where[:half], where[half:])
     )
     middle = (one + two) / 2.0
-    return 0.5 * sum(
-        float(side[side > 0] @ np.log(side[side > 0] / middle[side > 0])) for side in (one, two)
-    )
+    held = [(side[side > 0], middle[side > 0]) for side in (one, two)]
+    return 0.5 * sum(ordered_sum(np.log(side / among), side) for side, among in held)

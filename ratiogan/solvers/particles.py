@@ -39,6 +39,7 @@ from ratiogan.solvers.minibatch import draw, draw_rows
 from ratiogan.solvers.softmax import EXACT
 from ratiogan.solvers.trainer import Trainer, effective_support
 from ratiogan.solvers.training_turns import ALL_TAKEN, draws_per_turn
+from ratiogan.sums import ordered_sum
 
 _FINEST = 0.5  # cells that the kernel's sd may be short of: less, and the grid cannot show it
 _FLOOR_DRAWS = 4  # samples of p_r whose histograms tell what counting leaves of JSD and support
@@ -490,11 +491,12 @@ class Particles(Trainer):
     def _least_cost(self, masses, gen):
         """E[d*] of the best response on all cells, which no function on them is below."""
         real = masses > 0
-        least = masses[real] @ self.losses.game.discriminator_cost(gen[real] / masses[real])
+        costs = self.losses.game.discriminator_cost(gen[real] / masses[real])
+        least = ordered_sum(costs, masses[real])
         alone = float(gen[~real].sum())
         if alone > 0:
             least += alone * float(self.losses.loss_gen(self.losses.best(np.full(1, _FAR)))[0])
-        return float(least)
+        return least
 
     def _gen_slope(self, u):
         return {"gen_gradient": _rms(self._slopes()), "gen_noise": 0.0}
@@ -674,5 +676,5 @@ def _jensen_shannon(p, q):
     total = 0.0
     for one in (p, q):
         some = one > 0
-        total += 0.5 * float(one[some] @ np.log(2.0 * one[some] / (p + q)[some]))
+        total += 0.5 * ordered_sum(np.log(2.0 * one[some] / (p + q)[some]), one[some])
     return total

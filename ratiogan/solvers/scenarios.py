@@ -22,6 +22,7 @@ from ratiogan.solvers.levels import late
 from ratiogan.solvers.softmax import score_variance
 from ratiogan.solvers.training_outcome import equilibrium, near
 from ratiogan.solvers.wgan import WGAN
+from ratiogan.sums import ordered_sum
 from ratiogan.text import significant
 
 _PROBLEM = ("real", "gen", "grid", "domain")
@@ -345,7 +346,7 @@ def _saturating(solver, run, others):
 def _way(solver, places):
     """Which share of the way from the mean of p_g to that of p_r the mean of samples has gone."""
     points = solver.real.grid.points()[:, 0]
-    start, goal = (float(one.mass.reshape(-1) @ points) for one in (solver.gen, solver.real))
+    start, goal = (ordered_sum(points, one.mass) for one in (solver.gen, solver.real))
     return (float(places[:, 0].mean()) - start) / (goal - start) if goal != start else math.nan
 
 
@@ -405,7 +406,7 @@ def _wgan(solver, run, others):
 
 def _slope(u, gen):
     """dE_g[u]/dtheta of the generator with one logit per cell."""
-    return gen * (u - gen @ u)
+    return gen * (u - ordered_sum(u, gen))
 
 
 def _size(values, masses):

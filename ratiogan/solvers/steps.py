@@ -13,7 +13,7 @@ from ratiogan._jit import exact, jit, kernel, prefetch, wide_vectors
 from ratiogan._vmath import as_bits, exp, from_bits, inverse_root, log_finite
 from ratiogan.games import INVERSE_ROOT, LOGIT, MINIMAX, STEP, signal
 from ratiogan.solvers.measure import INFINITY_BITS, measure
-from ratiogan.sums import CHUNK, chunk_count, in_order
+from ratiogan.sums import CHUNK, chunk_count, in_order, ordered_sum
 
 # A block takes about a third of a second at the most, so that Ctrl-C and progress are answered.
 LONGEST_BLOCK = 256
@@ -385,12 +385,13 @@ class NewtonSteps(Rule):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             u = self.game.signal(ratio)
             stiffness = 1.0 / self.game.curvature(ratio)
-            level = (w @ (u * stiffness)) / (w @ stiffness)
+            total = np.float64(ordered_sum(stiffness, w))  # may be 0
+            level = ordered_sum(u * stiffness, w) / total
             direction = -(u - level) * stiffness
             # E[d] = 0 only to round-off: take it off, least where Phi'' holds a cell fast.
-            direction -= (w @ direction) / (w @ stiffness) * stiffness
+            direction -= ordered_sum(direction, w) / total * stiffness
             shrink = np.min(np.where(direction < 0, -ratio / direction, np.inf))
-            slope = float(w @ ((u - level) * direction))
+            slope = ordered_sum((u - level) * direction, w)
         length = min(1.0, 0.99 * float(shrink))
         before = self.cost(ratio)
         if not (slope < 0 and length > 0):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ratiogan._jit import kernel
 from ratiogan._vmath import exp, log, log1p
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.line import centre_critic
 
 RULES = {"constant": 0, "decay": 1, "polyak": 2}
@@ -60,7 +61,7 @@ class Descent:
         """E[(R-1)^2], or KL(p_r||p_g) in `fisher`: what a step brings down."""
         w, r = self.geometry.masses, self.start
         if not self.is_fisher:
-            return float(w @ (r - 1.0) ** 2)
+            return ordered_sum((r - 1.0) ** 2, w)
         with np.errstate(divide="ignore"):
             return float(np.sum(w * (r - 1.0 - np.log(r))))
 
@@ -103,12 +104,12 @@ class Descent:
         if not self.is_fisher or not alpha > 0:
             return 0.5 * alpha * self.norm2
         q = self.gen
-        x = (alpha * (self.critic - (q @ self.critic) / q.sum()))[q > 0]
+        x = (alpha * (self.critic - ordered_sum(self.critic, q) / q.sum()))[q > 0]
         q, top = q[q > 0], x.max()
         with np.errstate(under="ignore"):
             if np.abs(x).max() < 0.1:
-                return float(np.log1p(q @ (np.expm1(x) - x)) / alpha)
-            return float((math.log(q @ np.exp(x - top)) + top) / alpha)
+                return float(np.log1p(ordered_sum(np.expm1(x) - x, q)) / alpha)
+            return float((math.log(ordered_sum(np.exp(x - top), q)) + top) / alpha)
 
     def project(self):
         """Bring R back to R >= 0 after a step that left it."""
@@ -169,7 +170,7 @@ class LineDescent(Descent):
 
     def certificate(self):
         w, q = self.geometry.masses, self.gen
-        dual = float(w @ self.critic - q @ self.critic)
+        dual = ordered_sum(self.critic, w) - ordered_sum(self.critic, q)
         slopes = np.abs(np.diff(self.critic)) / np.diff(self.points)
         return {
             "cost": self.cost,

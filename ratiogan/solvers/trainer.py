@@ -39,6 +39,7 @@ from ratiogan.solvers.softmax import (
     score_variance,
 )
 from ratiogan.solvers.team import SOLO
+from ratiogan.sums import ordered_sum
 
 _LARGEST_BLOCK = 1 << 23  # cells times updates: a tenth of a second, so that Ctrl-C is answered
 _MOST_DRAWS = 1 << 20
@@ -652,7 +653,7 @@ def _shares(capacity, masses, whole=False):
 def effective_support(masses):
     """exp(entropy): how many cells of equal mass would be as many."""
     positive = masses[masses > 0]
-    return math.exp(-float(positive @ np.log(positive)))
+    return math.exp(-ordered_sum(np.log(positive), positive))
 
 
 def _expected(masses, values):

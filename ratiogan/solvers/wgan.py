@@ -31,6 +31,7 @@ from ratiogan.solvers.minibatch import fill_guide
 from ratiogan.solvers.optimizers import Memory
 from ratiogan.solvers.optimizers import optimizer as read_optimizer
 from ratiogan.solvers.team import SOLO
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.line import line_critics, line_points
 
 LOSSES = ("wasserstein", "non-saturating", "minimax")
@@ -340,7 +341,7 @@ class WGAN(loop.Solver):
         self._max_error = row["max_error"]
         cost, exact = self._exact()
         w, q, f = self.geometry.masses, self.gen_masses, self.values
-        value, steepest = float((w - q) @ f), lipschitz(f, self.points)
+        value, steepest = ordered_sum(w - q, f), lipschitz(f, self.points)
         bound, ceiling = self._limits(cost)
         about_r = ("js", "kl", "max_error", "rms_error", "min_ratio", "max_ratio", "mean_ratio")
         limit = self._rates[2]
@@ -406,7 +407,7 @@ class WGAN(loop.Solver):
         trace = Trace({name: [row[name] for row in run.rows] for name in run.rows[0]})
         f, last = self.values, run.rows[-1]
         if self.loss == "wasserstein":
-            f = f - self.geometry.masses @ f
+            f = f - ordered_sum(f, self.geometry.masses)
         outcome = wgan_outcome.outcome(self, run, trace)
         return Solution(
             algorithm=self.name,
@@ -453,6 +454,6 @@ def _clip(value):
 
 def _correlation(f, g, weights):
     """Of two functions under masses; NaN where one of them is constant."""
-    f, g = f - weights @ f, g - weights @ g
-    size = math.sqrt(float(weights @ f**2) * float(weights @ g**2))
-    return float(weights @ (f * g)) / size if size > 0 else math.nan
+    f, g = f - ordered_sum(f, weights), g - ordered_sum(g, weights)
+    size = math.sqrt(ordered_sum(f**2, weights) * ordered_sum(g**2, weights))
+    return ordered_sum(f * g, weights) / size if size > 0 else math.nan

@@ -12,6 +12,7 @@ import numpy as np
 from ratiogan.solution import Prediction, Status
 from ratiogan.solvers.levels import between, falls, hover, swings
 from ratiogan.solvers.outcome import dropped_mass
+from ratiogan.sums import ordered_sum
 
 _ROUND_OFF = 1e-12  # by which the bound may seem to be missed, relative to clip times the range
 _MOVED = 0.01  # share of the first W1 below which a change is none
@@ -136,7 +137,7 @@ def _turns_to_go(solver):
         return math.nan
     if solver.family == "shift":
         masses, base = solver.problem[2:4]
-        return abs(float((masses - base) @ solver.points)) / speed
+        return abs(ordered_sum(masses - base, solver.points)) / speed
     start = solver.problem[3] / solver.problem[2]
     with np.errstate(divide="ignore"):
         # Up to a constant, so that both ends of log R go half of the way.

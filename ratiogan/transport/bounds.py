@@ -7,6 +7,7 @@ of the flow exact.
 import numpy as np
 
 from ratiogan._jit import kernel
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.flows import cost, divergence, project
 from ratiogan.transport.poisson import NeumannPoisson
 
@@ -25,7 +26,7 @@ def lower_bound(potential, problem):
     for sign in (1.0, -1.0):
         _turn(f, b, sign)
         _distance_transform(f, *gaps)
-    return float(np.dot(b.ravel(), f.ravel())), f
+    return ordered_sum(f, b), f
 
 
 def upper_bound(flow, problem):

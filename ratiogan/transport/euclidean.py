@@ -14,6 +14,7 @@ bounds come. Where that is not close enough, a network simplex on the pairs that
 import numpy as np
 
 from ratiogan.errors import check_integer, check_positive
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.beckmann import BeckmannIteration
 from ratiogan.transport.bounds import upper_bound
 from ratiogan.transport.c_transform import c_transform, lipschitz
@@ -136,7 +137,7 @@ class _Search:
         """Keep the better of what there is and what comes, side by side."""
         problem = self.problem
         potential = lipschitz(potential, problem.b, problem.centres)
-        lower = float(np.dot(problem.b.ravel(), potential.ravel()))
+        lower = ordered_sum(potential, problem.b)
         if lower > self.lower:
             self.lower, self.potential = lower, potential
         upper = plan_cost(plan, problem.b, problem.centres)
@@ -253,7 +254,7 @@ class WarmCritic:
             self.state.run(_WARM_STEPS)
             self.steps += _WARM_STEPS
             potential = lipschitz(self.state.potential(), problem.b, problem.centres)
-            lower, before = float(np.dot(problem.b.ravel(), potential.ravel())), best
+            lower, before = ordered_sum(potential, problem.b), best
             if lower > best:
                 best, found = lower, potential
             if lower <= before * (1.0 + self.tol):

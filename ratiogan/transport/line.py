@@ -13,6 +13,7 @@ import numpy as np
 from ratiogan._jit import jit
 from ratiogan.distribution import check_same_grid
 from ratiogan.errors import InputError, check_choice
+from ratiogan.sums import ordered_sum
 
 _ROUND_OFF = 1e-9  # how far the sums of two masses may differ, relative to them
 
@@ -42,7 +43,7 @@ class LineTransport:
     @cached_property
     def dual(self):
         """E_r[critic] - E_g[critic]: equal to `value` but for round-off."""
-        return float(self.critic @ self.difference)
+        return ordered_sum(self.critic, self.difference)
 
     @property
     def gap(self):

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ratiogan._jit import apart, kernel
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.problem import Plan
 
 # Packets in a cell before they are bundled; in three dimensions they lie beside each other in a
@@ -96,7 +97,7 @@ def plan_cost(plan, b, centres, order=2):
     shape = [c.size for c in centres]
     start, end = (np.unravel_index(cells, shape) for cells in (plan.origin, plan.destination))
     steps = [np.abs(c[i] - c[j]) for c, i, j in zip(centres, start, end, strict=True)]
-    cost = float(np.dot(plan.mass, np.linalg.norm(steps, ord=order, axis=0)))
+    cost = ordered_sum(np.linalg.norm(steps, ord=order, axis=0), plan.mass)
     width = np.linalg.norm([c[-1] - c[0] for c in centres], ord=order)
     return cost + 0.5 * float(np.abs(margins_off(plan, b)).sum() * width)
 

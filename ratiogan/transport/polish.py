@@ -17,6 +17,7 @@ import numpy as np
 
 from ratiogan._jit import kernel
 from ratiogan.errors import check_positive
+from ratiogan.sums import ordered_sum
 from ratiogan.transport.c_transform import c_transform, lipschitz, near_pairs
 from ratiogan.transport.paths import merged, plan_cost
 from ratiogan.transport.problem import Plan
@@ -189,7 +190,7 @@ class _Rounds:
     def offer(self, potential):
         """Keep the potential, made 1-Lipschitz, if it is the best."""
         found = np.where(self.b == 0.0, self.guide, lipschitz(potential, self.b, self.centres))
-        lower = float(np.dot(self.b.ravel(), found.ravel()))
+        lower = ordered_sum(found, self.b)
         if lower > self.lower:
             self.lower, self.best = lower, found
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ratiogan._jit import kernel
 from ratiogan.errors import InputError
+from ratiogan.sums import ordered_sum
 
 _UNITS = 2.0**51  # of mass: whole numbers up to 2^53 are exact as doubles, so flows are exact
 _EPS = 1e-13  # reduced costs above -_EPS times the greatest price count as 0: round-off
@@ -193,7 +194,7 @@ class NetworkSimplex:
     def cost(self):
         """The cost of the flow but for what goes over the root."""
         carried = self._flow[:-1] * (self._pred[:-1] >= 0)
-        return float(self._cost[self._pred[:-1]] @ carried * self.unit) if self.n_arcs else 0.0
+        return ordered_sum(self._cost[self._pred[:-1]], carried) * self.unit if self.n_arcs else 0.0
 
 
 # --- kernels -------------------------------------------------------------------------------------
