@@ -19,7 +19,7 @@ from ratiogan.cluster.connection import open_connection, workers_of
 from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.holder import Recipe, Rules
 from ratiogan.cluster.journal import Journal
-from ratiogan.cluster.solution import ChunkedSolution
+from ratiogan.cluster.solution import ChunkedSolution, coarse_bounds
 from ratiogan.errors import InputError, check_choice, check_integer
 from ratiogan.games import game as make_game
 from ratiogan.presets import refuse_empty
@@ -210,6 +210,7 @@ class ChunkedGLGD(GLGD):
         crew, name = self.crew, self._name
         names = [n for n in (self.game.formulas["cost_is"], "KL(p_r||p_g)") if n in NAMED]
         self._start = dict(zip(names, crew.ask(_totals, "start_sums", names), strict=True))
+        self.coarse_gen = crew.ask(sum, "coarse_start", coarse_bounds(self.grid))
         volume = self.grid.volume if self.grid.is_uniform else None
         crew.change(_nothing, "begin", name, volume)
         self.geometry = _Geometry(name, crew, self.size)
