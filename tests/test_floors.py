@@ -49,6 +49,7 @@ LAZY = {
     ("ratiogan.dynamics.records", "ratiogan.animation"): "as for solution",
     ("ratiogan.cluster.*", "distributed"): "an extra: a start without a scheduler needs it not",
     ("ratiogan.cluster.sweeps", "cloudpickle"): "a part of that extra",
+    ("ratiogan.solvers.glgd", "ratiogan.cluster"): "upward: only who asks for workers needs Dask",
     ("ratiogan.dynamics.*", "scipy"): "start-up: only flows and searches need it",
 }
 

@@ -50,6 +50,19 @@ def check_scheduler(scheduler):
     return scheduler
 
 
+def check_place(scheduler, checkpoint):
+    """Refuse a scheduler that is none, and a checkpoint without one."""
+    if scheduler is not None:
+        check_scheduler(scheduler)
+    elif checkpoint is not None:
+        raise InputError(
+            "checkpoint keeps what workers of a scheduler have finished, and there is no "
+            "scheduler.",
+            argument="checkpoint",
+            fix="Add --scheduler local:2, or leave it out.",
+        )
+
+
 @contextlib.contextmanager
 def connected(scheduler):
     """A Dask client of `scheduler`, with a worker at least; what was started here ends here.

@@ -15,7 +15,7 @@ import numpy as np
 
 from ratiogan.catalogue import GEOMETRIES
 from ratiogan.cluster.cells import sides_of
-from ratiogan.cluster.connection import open_connection, workers_of
+from ratiogan.cluster.connection import check_place, open_connection, workers_of
 from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.holder import Recipe, Rules
 from ratiogan.cluster.journal import Journal
@@ -112,6 +112,7 @@ def glgd(
     ----------
     Slide 001, "Algorithm 2: Generator Loss Gradient Descent".
     """
+    check_place(scheduler, checkpoint)
     if chunk_spans is not None:
         chunk_spans = check_integer("chunk_spans", chunk_spans, minimum=1)
     asked = {
@@ -278,8 +279,9 @@ class ChunkedGLGD(GLGD):
         return self._size
 
     def _chunk_cells(self, cells):
-        share = span_count(cells) // max(1, self.crew.size)
-        chosen = self._spans or max(1, min(_MOST_SPANS, share))
+        spans, workers = span_count(cells), max(1, self.crew.size)
+        rounds = -(-spans // (workers * _MOST_SPANS))
+        chosen = self._spans or -(-spans // (workers * rounds))
         return SPAN * self.crew.remember("chunk", chosen)
 
     def _recipes(self, cells):

@@ -292,11 +292,4 @@ def _edges(axis, bounds):
 
 
 def _as_distribution(side, mass, grid):
-    return Distribution(
-        grid,
-        mass,
-        label=side.label,
-        kind=side.kind,
-        outside=side.outside,
-        restricted=side.restricted,
-    )
+    return Distribution(grid, mass, **side.facts)
