@@ -48,6 +48,12 @@ LAZY = {
     ("ratiogan.dynamics.records", "ratiogan.plots"): "as for solution",
     ("ratiogan.dynamics.records", "ratiogan.animation"): "as for solution",
     ("ratiogan.cluster.*", "distributed"): "an extra: a start without a scheduler needs it not",
+    ("ratiogan.cluster.*", "dask"): "as for distributed",
+    (
+        "ratiogan.twosample.passes",
+        "ratiogan.cluster",
+    ): "only where a scheduler is named, or a source is Dask's",
+    ("ratiogan.tables", "pyarrow"): "an extra: only .parquet files need it",
     ("ratiogan.dynamics.*", "scipy"): "start-up: only flows and searches need it",
 }
 

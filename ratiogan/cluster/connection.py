@@ -140,7 +140,7 @@ def _started(distributed, workers):
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address=":0",  # None would ask for port 8787, which may be taken
                 silence_logs=logging.CRITICAL,
             )
         return Connection(distributed.Client(cluster, direct_to_workers=True), cluster)

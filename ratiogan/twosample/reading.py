@@ -22,15 +22,18 @@ from ratiogan.errors import (
     check_choice,
     check_integer,
 )
+from ratiogan.grid import plural
 from ratiogan.sources import MAX_LEVELS, file_suffix, holds_counts, samples_table
 from ratiogan.spec import Spec, parse
 from ratiogan.tables import (
+    ParquetReader,
     Table,
     TextReader,
     as_table,
     missing_field,
     read_npy,
     read_npz,
+    shorten,
 )
 from ratiogan.twosample.scan import CHUNK
 
@@ -69,8 +72,15 @@ def open_source(source, stdin=None, stdin_format="csv", label="array"):
             return _open_stdin(stdin, check_choice("format", stdin_format, ("csv", "npy")))
         if isinstance(source, str) and text.partition(":")[0] in PRESETS:
             return parse(text)
-        return _open_file(text)
+        return open_file(text)
+    if is_lazy(source):
+        return _open_lazy(source, label)
     return _open_array(source, label)
+
+
+def is_lazy(source):
+    """Whether a source is a Dask array or data frame: rows that are computed when asked for."""
+    return hasattr(source, "__dask_graph__")
 
 
 def split_rows(spec, rows):
@@ -98,58 +108,78 @@ def _open_stdin(stdin, kind):
         # The array itself is all that is kept: what is in a pipe cannot be mapped.
         return Rows.of_table(read_npy(io.BytesIO(stdin.read()), "stdin"))
     reader = TextReader(stdin, "stdin", ".csv")
-    return Rows(reader.source, reader.heading, None, lambda: _numbered(reader), is_text=True)
+    return Rows(reader.source, reader.heading, None, lambda *_: reader.blocks(), is_text=True)
 
 
-def _open_file(path):
+def open_file(path, source=None):
+    """The rows of a file, or the arrays of a file of counts.
+
+    Parameters
+    ----------
+    path : str
+    source : str, optional
+        What messages call it, where that is not `path`.
+
+    Returns
+    -------
+    Rows or dict
+    """
+    source = path if source is None else source
     suffix = file_suffix(path)
     if suffix == ".png":
         raise InputError(
-            f"{path} is an image, which has no rows.",
+            f"{source} is an image, which has no rows.",
             argument="source",
             fix="Pass samples; for two images: ratiogan divergence.",
         )
     if suffix == ".npz":
-        arrays = read_npz(path, path)
-        return arrays if holds_counts(arrays) else Rows.of_table(samples_table(arrays, path))
+        arrays = read_npz(path, source)
+        if holds_counts(arrays):
+            return arrays
+        return replace(Rows.of_table(samples_table(arrays, source)), origin=path)
+    if suffix == ".parquet":
+        return _open_parquet(path, source)
     if suffix != ".npy":
-        return _open_text(path, suffix)
-    table = read_npy(path, path)
+        return _open_text(path, source, suffix)
+    table = read_npy(path, source)
     if table.columns[0].dtype.kind in "US" or table.names:
-        return Rows.of_table(table)
-    heading = _heading(table)
+        return replace(Rows.of_table(table), origin=path)
 
     def mapped(start, stop):
         block = np.load(path, mmap_mode="r", allow_pickle=False)[start:stop]
         return block[:, np.newaxis] if block.ndim == 1 else block
 
-    return Rows(path, heading, table.rows, _read_slices(heading, table.rows, mapped))
+    return replace(_sliced(_heading(table), table.rows, mapped), origin=path)
 
 
-def _open_text(path, suffix):
-    with _opened(path) as stream:
-        heading = TextReader(stream, path, suffix).heading
+def _open_text(path, source, suffix):
+    with _opened(path, source) as stream:
+        heading = TextReader(stream, source, suffix).heading
 
-    def tables():
-        with _opened(path) as stream:
-            yield from _numbered(TextReader(stream, path, suffix))
+    def tables(*_):
+        with _opened(path, source) as stream:
+            yield from TextReader(stream, source, suffix).blocks()
 
-    return Rows(path, heading, None, tables, is_text=True)
-
-
-def _numbered(reader):
-    """The tables of a text, each with the number of its first row."""
-    start = 0
-    for table in reader.blocks():
-        yield start, table
-        start += table.rows
+    return Rows(source, heading, None, tables, is_text=True, origin=path)
 
 
-def _opened(path):
+def _open_parquet(path, source):
+    reader = ParquetReader(path, source)
+
+    def tables(numbers, first, last):
+        step = max(1, CHUNK // max(1, len(numbers)))
+        return reader.tables(numbers, range(first, last), step)
+
+    return Rows(source, reader.heading, reader.rows, tables, pieces=reader.groups, origin=path)
+
+
+def _opened(path, source):
     try:
         return open(path, "rb")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", argument="source") from error
+        raise InputError(
+            f"{source} cannot be read: {error.strerror}.", argument="source"
+        ) from error
 
 
 def _open_array(source, label):
@@ -176,12 +206,7 @@ def _open_array(source, label):
     if array.dtype.kind not in "buif" or array.dtype.names:
         return Rows.of_table(table)
     block = array[:, np.newaxis] if array.ndim == 1 else array
-    heading = _heading(table)
-
-    def sliced(start, stop):
-        return block[start:stop]
-
-    return Rows(label, heading, len(block), _read_slices(heading, len(block), sliced))
+    return _sliced(_heading(table), len(block), lambda start, stop: block[start:stop])
 
 
 def _brief(value):
@@ -193,16 +218,123 @@ def _heading(table):
     return Table(table.source, numbers, table.names, numbers)
 
 
-def _read_slices(heading, rows, read):
-    """A function that yields tables of consecutive rows of a two-dimensional array."""
+def _sliced(heading, rows, read):
+    """The rows of a two-dimensional array, of which `read` gets a stretch: a piece per chunk."""
+    step = max(1, CHUNK // len(heading.columns))
 
-    def tables():
-        step = max(1, CHUNK // len(heading.columns))
-        for start in range(0, rows, step):
+    def tables(numbers, first, last):
+        for start in range(first * step, min(last * step, rows), step):
             block = read(start, min(start + step, rows))
-            yield start, replace(heading, columns=[block[:, i] for i in heading.numbers])
+            yield replace(heading, columns=[block[:, i] for i in heading.numbers])
 
-    return tables
+    return Rows(heading.source, heading, rows, tables, pieces=-(-rows // step))
+
+
+# ---- Dask's collections: nothing of Dask is imported for them ------------------------------------
+
+
+def _open_lazy(collection, label):
+    """A Dask array or data frame: a piece per partition, computed when it is asked for."""
+    if hasattr(collection, "to_frame") and not hasattr(collection, "columns"):
+        collection = collection.to_frame()
+    if hasattr(collection, "columns"):
+        names = [str(name) for name in collection.columns]
+        # A partition alone cannot tell: its texts may all be missing, or look like numbers.
+        texts = [i for i, kind in enumerate(collection.dtypes) if _is_text(kind)]
+        rows, width = None, len(names)
+    elif hasattr(collection, "to_delayed") and hasattr(collection, "ndim"):
+        rows, *others = collection.shape or (None,)
+        rows = None if rows != rows else rows
+        # An array of that shape and type, of no size: refused as any other would be.
+        as_table(np.broadcast_to(np.zeros((), collection.dtype), (1, *others)), label)
+        if others:
+            collection = collection.rechunk({1: -1})
+        names, texts, width = None, (), others[0] if others else 1
+    else:
+        raise InputTypeError(
+            f"a sample must be a Dask array or data frame, got {_brief(collection)}.",
+            argument="source",
+            fix="Pass one row per sample.",
+        )
+    numbers = list(range(width))
+    heading = Table(label, numbers, names, numbers)
+    partitions = list(np.ravel(collection.to_delayed()))
+
+    def tables(numbers, first, last):
+        for number in range(first, last):
+            value = partitions[number].compute()
+            yield from partition_tables(value, number, heading, texts)
+
+    return Rows(
+        label,
+        heading,
+        rows,
+        tables,
+        pieces=len(partitions),
+        partitions=partitions,
+        texts=tuple(texts),
+        name=str(getattr(collection, "name", None) or getattr(collection, "_name", label)),
+    )
+
+
+def _is_text(dtype):
+    categories = getattr(dtype, "categories", None)
+    return getattr(dtype if categories is None else categories.dtype, "kind", "O") in "OUST"
+
+
+def partition_tables(value, number, heading, texts):
+    """The tables of one partition of a Dask collection, which may be empty.
+
+    Parameters
+    ----------
+    value : ndarray or data frame
+    number : int
+        Which partition it is.
+    heading : Table
+        Of the whole collection.
+    texts : sequence of int
+        Its columns of text.
+
+    Raises
+    ------
+    InputError
+        If the partition has other columns.
+    """
+    names = [str(name) for name in value.columns] if hasattr(value, "columns") else None
+    width = len(names) if names else 1 if value.ndim == 1 else value.shape[1]
+    if names != heading.names or width != len(heading.columns):
+        known = heading.names or plural(len(heading.columns), "column")
+        found = names or plural(width, "column")
+        raise InputError(
+            f"partition {number} of {heading.source} has {_said(found)}, the first {_said(known)}.",
+            argument="source",
+            fix="Give all partitions the same columns.",
+        )
+    if not len(value):
+        return
+    if names is None:
+        table = as_table(value, heading.source)
+    else:
+        columns = [value.iloc[:, i] for i in range(width)]
+        columns = [
+            _texts(column)
+            if i in texts
+            else as_table(np.asarray(column), heading.source).columns[0]
+            for i, column in enumerate(columns)
+        ]
+        table = replace(heading, columns=columns)
+    yield from Rows.of_table(table).tables()
+
+
+def _said(columns):
+    return columns if isinstance(columns, str) else f"the columns {shorten(columns)}"
+
+
+def _texts(column):
+    """A column of a data frame as texts, empty where it has none."""
+    missing, values = np.asarray(column.isna()), np.asarray(column, dtype=object)
+    texts = ["" if m else str(v) for v, m in zip(values.tolist(), missing.tolist(), strict=True)]
+    return np.array(texts, dtype=str)
 
 
 @dataclass
@@ -217,9 +349,20 @@ class Rows:
     rows : int or None
         Number of rows, None where only the end will tell.
     tables : callable
-        Yields (number of the first row, Table).
+        ``tables(numbers, first, last)`` yields the tables of some of the pieces; columns other than
+        `numbers` may be missing.
     is_text : bool
         Whether the rows must be parsed: slow, and from a stream possible once only.
+    pieces : int
+        Parts that can be read by themselves.
+    origin : str or None
+        The file, if it is one: it can be opened elsewhere.
+    partitions : list or None
+        Those of a Dask collection, a piece each.
+    texts : tuple of int
+        Columns that are read as texts whatever they look like.
+    name : str
+        What tells a Dask collection from others.
     """
 
     source: str
@@ -227,6 +370,11 @@ class Rows:
     rows: int | None
     tables: object
     is_text: bool = False
+    pieces: int = 1
+    origin: str | None = None
+    partitions: list | None = None
+    texts: tuple = ()
+    name: str = ""
 
     @classmethod
     def of_table(cls, table):
@@ -234,14 +382,50 @@ class Rows:
         if table.rows == 0:
             raise CannotMeasure(f"{table.source} has no rows.", argument="source")
 
-        def tables():
+        def tables(*_):
             step = max(1, CHUNK // len(table.columns))
             for start in range(0, table.rows, step):
                 odd = {(i, r - start): text for (i, r), text in table.odd.items()}
                 part = [column[start : start + step] for column in table.columns]
-                yield start, replace(table, columns=part, odd=odd)
+                yield replace(table, columns=part, odd=odd)
 
         return cls(table.source, _heading(table), table.rows, tables)
+
+
+@dataclass
+class Tally:
+    """What became of the rows of a source, or of some of its pieces; tallies add up in order.
+
+    Attributes
+    ----------
+    seen, dropped : int
+        Rows read, and rows left out of them.
+    missing : int
+        Fields that hold no finite number.
+    first : (int or None, int, str, str) or None
+        The first of these: its line, its row, its column and what stands there.
+    good : ndarray or 0
+        Per column the fields that do hold one.
+    """
+
+    seen: int = 0
+    dropped: int = 0
+    missing: int = 0
+    first: tuple | None = None
+    good: object = 0
+
+    def __add__(self, other):
+        first = self.first
+        if first is None and other.first is not None:
+            line, row, *rest = other.first
+            first = (line, self.seen + row, *rest)
+        return Tally(
+            self.seen + other.seen,
+            self.dropped + other.dropped,
+            self.missing + other.missing,
+            first,
+            self.good + other.good,
+        )
 
 
 @dataclass
@@ -266,10 +450,8 @@ class Reading:
     ----------
     words : list of (dict or None)
         Per column the texts seen so far and their numbers; None for a column of numbers.
-    seen : int
-        Rows of the last complete pass.
-    dropped : int
-        Rows left out in the last pass.
+    tally : Tally
+        Of the last pass.
     has_class : bool
         Whether the last column is the class of the row.
     """
@@ -280,12 +462,12 @@ class Reading:
     nan: str = "refuse"
     labels: np.ndarray | None = None
     words: list = field(default_factory=list)
-    dropped: int = 0
-    seen: int = 0
+    tally: Tally = field(default_factory=Tally)
     has_class: bool = False
-    _missing: int = field(default=0, init=False, repr=False)
-    _first: tuple = field(default=None, init=False, repr=False)
-    _good: np.ndarray = field(default=0, init=False, repr=False)
+
+    def __post_init__(self):
+        self.texts = (*self.texts, *self.rows.texts)
+        self.words = self.words or [None] * len(self.numbers)
 
     @property
     def width(self):
@@ -303,25 +485,24 @@ class Reading:
         CannotMeasure
             If a column holds no number at all, or nothing is left.
         """
-        self.words = self.words or [None] * len(self.numbers)
-        self._missing, self._first, self._good, self.dropped = 0, None, 0, 0
-        seen = 0
-        for start, table in self.rows.tables():
-            chosen = [table.columns[i] for i in self.numbers]
-            x = self._encoded(chosen, table)
+        yield from self.some_chunks(0, self.rows.pieces)
+        if self.labels is not None and len(self.labels) != self.tally.seen:
+            self._refuse_labels(self.tally.seen)
+        self.judge()
+
+    def some_chunks(self, first, last):
+        """Yield the chunks of some pieces; whether they will do is left to `judge`."""
+        self.tally = Tally()
+        for table in self.rows.tables(self.numbers, first, last):
+            x = self._encoded([table.columns[i] for i in self.numbers], table)
             if self.labels is not None:
-                part = self.labels[start : start + len(x)]
+                part = self.labels[self.tally.seen : self.tally.seen + len(x)]
                 if len(part) < len(x):
                     self._refuse_labels(None)
                 x = np.column_stack([x, part])
-            seen += len(x)
-            x = self._cleaned(x, table, start)
+            x = self._cleaned(x, table)
             if len(x):
                 yield x
-        if self.labels is not None and len(self.labels) != seen:
-            self._refuse_labels(seen)
-        self.seen = seen
-        self._judge(seen)
 
     def _refuse_labels(self, seen):
         rows = f"{seen} rows" if seen is not None else "more rows"
@@ -334,7 +515,7 @@ class Reading:
     def _encoded(self, columns, table):
         if len(columns) == 1 and columns[0].dtype == np.float64 and not self.texts:
             return np.ascontiguousarray(columns[0])[:, np.newaxis]
-        x = np.empty((table.rows if table.rows else len(columns[0]), len(columns)))
+        x = np.empty((len(columns[0]), len(columns)))
         for i, (number, column) in enumerate(zip(self.numbers, columns, strict=True)):
             if number in self.texts and column.dtype.kind != "U":
                 one = Table("", [column], None, [0]).with_categories(["0"])
@@ -368,21 +549,19 @@ class Reading:
         heading = self.rows.heading
         return "labels" if numbers[i] == "labels" else heading.name(numbers[i])
 
-    def _cleaned(self, x, table, start):
-        bad = _count_missing(x)
-        if not bad:
-            self._good = self._good + len(x)
+    def _cleaned(self, x, table):
+        missing = _count_missing(x)
+        if not missing:
+            self.tally += Tally(len(x), good=len(x))
             return x
         finite = np.isfinite(x)
         keep = finite.all(axis=1)
-        self._missing += bad
-        self._good = self._good + finite.sum(axis=0)
-        self.dropped += int(len(x) - keep.sum())
-        if self._first is None:
-            row = int(np.argmin(keep))
-            i = int(np.argmin(finite[row]))
-            where = f"row {start + row}" if table.lines is None else f"line {table.lines[row]}"
-            self._first = where, self._name(i), self._field(x, table, row, i)
+        row = int(np.argmin(keep))
+        i = int(np.argmin(finite[row]))
+        line = None if table.lines is None else int(table.lines[row])
+        first = line, row, self._name(i), self._field(x, table, row, i)
+        dropped = int(len(x) - keep.sum())
+        self.tally += Tally(len(x), dropped, missing, first, finite.sum(axis=0))
         return x[keep]
 
     def _field(self, x, table, row, i):
@@ -390,19 +569,23 @@ class Reading:
             return ""
         return table.odd.get((self.numbers[i], row), str(float(x[row, i])))
 
-    def _judge(self, seen):
-        source = self.rows.source
-        if seen == 0:
+    def judge(self):
+        """Refuse what the tally of all pieces shows: see `chunks`."""
+        source, tally = self.rows.source, self.tally
+        if tally.seen == 0:
             raise CannotMeasure(f"{source} has no rows.", argument="source")
-        for i, good in enumerate(np.atleast_1d(self._good)):
+        for i, good in enumerate(np.atleast_1d(tally.good)):
             if good == 0:
                 raise CannotMeasure(
-                    f"{source}, column {self._name(i)}: none of the {seen} rows holds a number.",
+                    f"{source}, column {self._name(i)}: none of the {tally.seen} rows holds a "
+                    "number.",
                     argument="source",
                 )
-        if self._missing and self.nan == "refuse":
-            raise missing_field(source, *self._first, self._missing)
-        if self.dropped == seen:
+        if tally.missing and self.nan == "refuse":
+            line, row, column, text = tally.first
+            where = f"row {row}" if line is None else f"line {line}"
+            raise missing_field(source, where, column, text, tally.missing)
+        if tally.dropped == tally.seen:
             raise CannotMeasure(
                 f"{source} has no row without NaN or empty fields.", argument="source"
             )
