@@ -387,8 +387,11 @@ class Workers(_Elsewhere):
                 argument="source",
                 fix="The counts without it would be wrong: run again, or without a scheduler.",
             )
+        why = "a worker was lost" if outcome.lost else "it failed at first"
         for number, times in outcome.repeated.items():
-            self.notes.append(f"{_said(parts, number)} was begun {times} times: a worker was lost.")
+            self.notes.append(f"{_said(parts, number)} was begun {times} times: {why}.")
+        if outcome.lost and not outcome.repeated:
+            self.notes.append("a worker was lost: what it had computed of a partition is repeated.")
 
     def _store(self, parts, grid):
         """Where the parts of this pass are kept."""

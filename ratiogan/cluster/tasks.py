@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from functools import partial
 
+from ratiogan.cluster.connection import workers_of
 from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
 
@@ -32,6 +33,8 @@ class Outcome:
         Number of the task -> the exception that it still raised after all retries.
     repeated : dict
         Number of the task -> how often it was begun, where that is more than once.
+    lost : tuple of str
+        Addresses of workers that were there at the start, and not at the end.
     interrupted : bool
         Whether Ctrl-C stopped it: then `results` holds what was finished.
     total : object
@@ -41,6 +44,7 @@ class Outcome:
     results: dict = field(default_factory=dict)
     failures: dict = field(default_factory=dict)
     repeated: dict = field(default_factory=dict)
+    lost: tuple = ()
     interrupted: bool = False
     total: object = 0
 
@@ -98,6 +102,7 @@ def _run(client, function, rows, store, on_done, is_sum=False):
         if on_done is not None:
             on_done(number, result)
 
+    before = workers_of(client)
     waiting = []
     futures, root = {}, None
     try:
@@ -135,6 +140,8 @@ def _run(client, function, rows, store, on_done, is_sum=False):
             with contextlib.suppress(Exception):
                 client.cancel(left, force=True)
     outcome.repeated = _repeated(client, topic)
+    with contextlib.suppress(Exception):  # as there
+        outcome.lost = tuple(set(before) - set(workers_of(client)))
     return outcome
 
 

@@ -235,14 +235,14 @@ def _sliced(heading, rows, read):
 
 def _open_lazy(collection, label):
     """A Dask array or data frame: a piece per partition, computed when it is asked for."""
-    if hasattr(collection, "to_frame") and not hasattr(collection, "columns"):
-        collection = collection.to_frame()
-    if hasattr(collection, "columns"):
+    kind = type(collection)  # a Delayed itself has any attribute
+    if hasattr(kind, "columns"):
+        collection = collection.to_frame() if collection.ndim == 1 else collection
         names = [str(name) for name in collection.columns]
         # A partition alone cannot tell: its texts may all be missing, or look like numbers.
-        texts = [i for i, kind in enumerate(collection.dtypes) if _is_text(kind)]
+        texts = [i for i, dtype in enumerate(collection.dtypes) if _is_text(dtype)]
         rows, width = None, len(names)
-    elif hasattr(collection, "to_delayed") and hasattr(collection, "ndim"):
+    elif hasattr(kind, "rechunk"):
         rows, *others = collection.shape or (None,)
         rows = None if rows != rows else rows
         # An array of that shape and type, of no size: refused as any other would be.
