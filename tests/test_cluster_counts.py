@@ -184,7 +184,7 @@ def test_a_diagnosis_is_the_same(where, client, request):
         request.getfixturevalue("nobody")
     scheduler = client if where == "scheduler" else None
     real, gen = table(900), table(700, seed=1)
-    choice = {"resamples": 100, "metric": "manhattan", "group": "city"}
+    choice = {"resamples": 100, "columns": "size", "group": "city"}
     one = rg.diagnose(real, gen, **choice)
     other = rg.diagnose(
         dd.from_pandas(real, npartitions=3),
@@ -336,6 +336,11 @@ def test_partitions_with_other_columns_are_refused(client):
         rg.count(lazy)
 
 
+def test_texts_of_all_partitions_are_counted(client):
+    frame = pd.DataFrame({"name": [f"name{k}" for k in range(1500)]})
+    assert refusal(frame) == refusal(dd.from_pandas(frame, npartitions=3))
+
+
 def failing():
     raise OSError("the disk is gone")
 
@@ -423,10 +428,10 @@ def test_the_commands_say_the_same(folder, client, capsys):
         (("count", "x.npy", "--checkpoint", "kept"), "checkpoint keeps what workers have finished"),
         (("count", "x-*.npy", "--scheduler", "local:2"), 'no file matches "x-'),
         (("count", "normal", "--scheduler", "two"), "scheduler must be local:N or tcp"),
+        (("diagnose", "--real=x.npy", "--gen=no.npy", "--scheduler=local:2"), "no.npy does not"),
     ],
 )
-def test_refusals_on_the_command_line(folder, client, capsys, monkeypatch, words, message):
-    monkeypatch.setattr(cluster_counts, "open_connection", lambda _: None)
+def test_refusals_on_the_command_line(folder, capsys, words, message):
     np.save("x.npy", normal(9))
     assert main(list(words)) == 2
     assert message in capsys.readouterr().err

@@ -13,7 +13,7 @@ from functools import partial, reduce
 
 import numpy as np
 
-from ratiogan.cluster.connection import open_connection
+from ratiogan.cluster.connection import check_scheduler, open_connection
 from ratiogan.cluster.tasks import Store, TaskFailed, add_pairs, open_folder, run_tasks, sum_tasks
 from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
@@ -34,14 +34,14 @@ def passes_on(scheduler=None, checkpoint=None):
         As `connection.connected` does, or if `checkpoint` is no folder for it.
     """
     if scheduler is not None:
-        return Workers(open_connection(scheduler), checkpoint)
+        return Workers(check_scheduler(scheduler), checkpoint)
     try:
         from distributed import get_client
 
         client = get_client()
     except (ImportError, ValueError):  # not installed; no client is active
         return Threads()
-    return Workers(open_connection(client), takes_files=False)
+    return Workers(client, takes_files=False)
 
 
 # ---- what runs on a worker -----------------------------------------------------------------------
@@ -199,9 +199,7 @@ class _Merge:
         reading.tally = note.tally if part.first == 0 else reading.tally + note.tally
         for i, words in enumerate(note.words):
             if words is not None:
-                known = reading.words[i] = reading.words[i] or {}
-                for word in words:
-                    known.setdefault(word, len(known))
+                reading.learn(i, words)
         self.found[number] = note.found
         if part.last == reading.rows.pieces:
             rows = reading.rows.rows
@@ -227,23 +225,20 @@ class _Elsewhere:
         return self
 
     def __exit__(self, *exception):
-        self.close()
-
-    def close(self):
-        """End what was started for it."""
+        return None
 
     def scans(self, streams, progress=None):
         """The `Scan` of each stream."""
         parts = self._parts(streams)
         found = self._run(scan_part, parts, [()] * len(parts), progress, "parts read")
+        own = _by_stream(parts, found)
         scans = []
         for stream in streams:
-            own = [found[k] for k, (owner, _) in enumerate(parts) if owner is stream]
-            if not own:
+            if stream not in own:
                 scans.extend(self._here.scans([stream], progress))
                 continue
-            stream.sizes = tuple(0 if scan is None else scan.rows for scan in own)
-            some = [scan for scan in own if scan is not None]
+            stream.sizes = tuple(0 if scan is None else scan.rows for scan in own[stream])
+            some = [scan for scan in own[stream] if scan is not None]
             scans.append(sum(some[1:], some[0]))
         return scans
 
@@ -259,11 +254,13 @@ class _Elsewhere:
                 first, last = np.searchsorted(places, [start, end])
                 arguments.append((places[first:last] - start,))
         found = self._run(pick_part, parts, arguments, None, "parts read")
+        own = _by_stream(parts, found)
         picks = []
         for stream, places in zip(streams, wanted, strict=True):
-            own = [found[k] for k, (owner, _) in enumerate(parts) if owner is stream]
-            rows = [rows for some in own for rows in some]
-            picks.append(np.concatenate(rows) if own else self._here.picks([stream], [places])[0])
+            if stream in own:
+                picks.append(np.concatenate([rows for some in own[stream] for rows in some]))
+            else:
+                picks.extend(self._here.picks([stream], [places]))
         return picks
 
     def counts(self, streams, grid, progress=None):
@@ -315,6 +312,14 @@ class _Elsewhere:
         return parts
 
 
+def _by_stream(parts, found):
+    """Stream -> what was found in its parts, in their order."""
+    own = {}
+    for number, (stream, _) in enumerate(parts):
+        own.setdefault(stream, []).append(found[number])
+    return own
+
+
 def _rows(parts, arguments):
     """What each task is called with; the partition is the last of it."""
     return [
@@ -332,21 +337,23 @@ class Workers(_Elsewhere):
         Parts that were begun more than once.
     """
 
-    def __init__(self, connection, checkpoint=None, takes_files=True):
+    def __init__(self, scheduler, checkpoint=None, takes_files=True):
         super().__init__(takes_files)
-        self._connection = connection
+        self._scheduler, self._connection = scheduler, None
         self._checkpoint = None if checkpoint is None else os.fspath(checkpoint)
         self._counted = 0  # passes of counting so far
         if checkpoint is not None:
-            try:
-                open_folder(self._checkpoint, {"kind": "counts"})
-            except BaseException:
-                self.close()
-                raise
+            open_folder(self._checkpoint, {"kind": "counts"})
 
-    def close(self):
-        """End what was started for it."""
-        self._connection.close()
+    def __exit__(self, *exception):
+        if self._connection is not None:
+            self._connection.close()
+
+    def _parts(self, streams):
+        # Not before the sources are open: a slip in their names needs no cluster.
+        if self._connection is None:
+            self._connection = open_connection(self._scheduler)
+        return super()._parts(streams)
 
     def _run(self, function, parts, arguments, progress, what):
         merge = _Merge(parts, progress, what)

@@ -241,7 +241,7 @@ def _open_lazy(collection, label):
         names = [str(name) for name in collection.columns]
         # A partition alone cannot tell: its texts may all be missing, or look like numbers.
         texts = [i for i, dtype in enumerate(collection.dtypes) if _is_text(dtype)]
-        rows, width = None, len(names)
+        rows, width, token = None, len(names), collection._name
     elif hasattr(kind, "rechunk"):
         rows, *others = collection.shape or (None,)
         rows = None if rows != rows else rows
@@ -249,7 +249,8 @@ def _open_lazy(collection, label):
         as_table(np.broadcast_to(np.zeros((), collection.dtype), (1, *others)), label)
         if others:
             collection = collection.rechunk({1: -1})
-        names, texts, width = None, (), others[0] if others else 1
+        names, texts, token = None, (), collection.name
+        width = others[0] if others else 1
     else:
         raise InputTypeError(
             f"a sample must be a Dask array or data frame, got {_brief(collection)}.",
@@ -273,7 +274,7 @@ def _open_lazy(collection, label):
         pieces=len(partitions),
         partitions=partitions,
         texts=tuple(texts),
-        name=str(getattr(collection, "name", None) or getattr(collection, "_name", label)),
+        name=token,
     )
 
 
@@ -527,22 +528,26 @@ class Reading:
         return x
 
     def _codes(self, i, column):
+        found, place = np.unique(column, return_inverse=True)
+        found = found.tolist()
+        self.learn(i, [word for word in found if word])
+        codes = np.array([self.words[i].get(word, math.nan) for word in found])
+        return codes[place]
+
+    def learn(self, i, words):
+        """Give numbers to texts of column `i` that have none yet."""
         if self.words[i] is None:
             self.words[i] = {}
-        words = self.words[i]
-        found, place = np.unique(column, return_inverse=True)
-        for word in found.tolist():
-            if word and word not in words:
-                words[word] = len(words)
-        if len(words) > MAX_LEVELS:
+        known = self.words[i]
+        for word in words:
+            known.setdefault(word, len(known))
+        if len(known) > MAX_LEVELS:
             raise InputError(
                 f"column {self._name(i)} of {self.rows.source} has more than {MAX_LEVELS} "
                 "different texts, a category axis at most that many.",
                 argument="columns",
                 fix="Leave it out with --columns.",
             )
-        codes = np.array([words.get(word, math.nan) for word in found.tolist()])
-        return codes[place]
 
     def _name(self, i):
         numbers = [*self.numbers, "labels"]
