@@ -17,10 +17,10 @@ from ratiogan.catalogue import PRESETS
 from ratiogan.distribution import Distribution, bandwidths, restrict
 from ratiogan.errors import CannotMeasure, InputError, InputTypeError, check_choice, nearest
 from ratiogan.grid import Grid, broadcast_words, check_domain, plural
+from ratiogan.parquet import ParquetReader
 from ratiogan.spec import Spec, format_number, parse
 from ratiogan.tables import (
     TEXT_SUFFIXES,
-    ParquetReader,
     Table,
     as_table,
     listed,

@@ -1,7 +1,7 @@
 """Tables from files: rows are samples, columns are features, numbers or texts.
 
-CSV, TSV and TXT with an optional header, NPY and NPZ without pickles, Parquet. Every field that is
-no number is kept in mind with its line, so that a refusal can say where it is.
+CSV, TSV and TXT with an optional header, NPY and NPZ without pickles. Every field that is no number
+is kept in mind with its line, so that a refusal can say where it is.
 """
 
 import csv
@@ -164,7 +164,7 @@ def missing_field(source, where, column, text, total):
 
 def read_text_file(path, suffix):
     """`read_text` of a file."""
-    with _open(path, path) as stream:
+    with opened(path, path) as stream:
         return read_text(stream.read(), path, suffix)
 
 
@@ -312,126 +312,26 @@ def _row_end(block):
 def read_npy(file, source):
     """A table from a .npy file: a path (the array is mapped, not read) or an open binary file."""
     if isinstance(file, str):
-        with _open(file, source) as stream:
-            _check_magic(stream, source, b"\x93NUMPY", ".npy", "numpy.save")
+        with opened(file, source) as stream:
+            check_magic(stream, source, b"\x93NUMPY", ".npy", "numpy.save")
     else:
-        _check_magic(file, source, b"\x93NUMPY", ".npy", "numpy.save")
+        check_magic(file, source, b"\x93NUMPY", ".npy", "numpy.save")
     try:
         array = np.load(file, mmap_mode="r" if isinstance(file, str) else None, allow_pickle=False)
     except _READ_ERRORS as error:
-        raise _unreadable(source, error) from error
+        raise unreadable(source, error) from error
     return as_table(array, source)
 
 
 def read_npz(path, source):
     """All arrays of a .npz file, by name."""
-    with _open(path, source) as stream:
-        _check_magic(stream, source, b"PK", ".npz", "numpy.savez")
+    with opened(path, source) as stream:
+        check_magic(stream, source, b"PK", ".npz", "numpy.savez")
         try:
             archive = np.load(stream, allow_pickle=False)
             return {name: archive[name] for name in archive.files}
         except _READ_ERRORS as error:
-            raise _unreadable(source, error) from error
-
-
-class ParquetReader:
-    """A .parquet file, read some rows of a row group at a time; pyarrow does it.
-
-    Columns of text are categories, missing values are NaN or empty. The index that pandas keeps
-    beside the columns is none of them.
-
-    Parameters
-    ----------
-    path : str
-    source : str
-        The file as the user named it.
-
-    Attributes
-    ----------
-    heading : Table
-        Without rows: to choose columns from.
-    rows : int
-    groups : int
-        Row groups.
-
-    Raises
-    ------
-    InputError
-        If pyarrow is missing, or the file is no such file.
-    """
-
-    def __init__(self, path, source):
-        self.path, self.source = path, source
-        with self._opened() as file:
-            schema = file.schema_arrow
-            index = (schema.pandas_metadata or {}).get("index_columns", ())
-            kept = [field for field in schema if field.name not in index]
-            self.rows, self.groups = file.metadata.num_rows, file.num_row_groups
-        names = [field.name for field in kept]
-        if not names or self.rows == 0:
-            raise CannotMeasure(f"{source} has no rows.", argument="source")
-        numbers = list(range(len(names)))
-        self.heading = Table(source, numbers, names, numbers)
-
-    def _opened(self):
-        try:
-            from pyarrow import parquet
-        except ImportError as error:
-            raise InputError(
-                f"{self.source} needs pyarrow, which cannot be imported ({error}).",
-                argument="source",
-                fix="Install it: pip install 'ratiogan[dask]'.",
-            ) from error
-        with _open(self.path, self.source) as stream:
-            _check_magic(stream, self.source, b"PAR1", ".parquet", "DataFrame.to_parquet")
-        try:
-            return parquet.ParquetFile(self.path)
-        except (ValueError, OSError) as error:  # pyarrow's own are among them
-            raise _unreadable(self.source, error) from error
-
-    def tables(self, numbers, groups, size):
-        """Yield the tables of some row groups, `size` rows each, None for columns not wanted."""
-        names = [self.heading.names[i] for i in numbers]
-        with self._opened() as file:
-            # Group by group: a batch over two groups would depend on where a part begins.
-            for group in groups:
-                try:
-                    for batch in file.iter_batches(size, row_groups=[group], columns=names):
-                        columns = [None] * len(self.heading.names)
-                        for number, name in zip(numbers, names, strict=True):
-                            columns[number] = self._column(name, batch.column(name))
-                        yield replace(self.heading, columns=columns)
-                except (ValueError, OSError) as error:
-                    if isinstance(error, InputError):
-                        raise
-                    raise _unreadable(self.source, error) from error
-
-    def _column(self, name, values):
-        """One column as numbers or texts."""
-        import pyarrow
-        from pyarrow import types
-
-        kind = values.type
-        inner = kind.value_type if types.is_dictionary(kind) else kind
-        if types.is_string(inner) or types.is_large_string(inner) or types.is_string_view(inner):
-            texts = values.cast(pyarrow.string()).fill_null("")
-            return texts.to_numpy(zero_copy_only=False).astype(str)
-        tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
-        if types.is_null(kind) or any(test(inner) for test in tests):
-            numbers = values.cast(pyarrow.float64(), safe=False)
-            return numbers.to_numpy(zero_copy_only=False)
-        raise InputError(
-            f"{self.source}, column {name} holds {kind}: numbers or texts are needed.",
-            argument="columns",
-            fix="Leave it out with --columns.",
-        )
-
-    def whole(self):
-        """The table, all of it at once."""
-        numbers = self.heading.numbers
-        parts = list(self.tables(numbers, range(self.groups), max(1, self.rows)))
-        columns = [np.concatenate([part.columns[i] for part in parts]) for i in numbers]
-        return replace(self.heading, columns=columns)
+            raise unreadable(source, error) from error
 
 
 def as_table(array, source):
@@ -483,7 +383,8 @@ def shorten(names, most=8):
     return ", ".join(names[:most]) + (f", ... ({len(names)})" if len(names) > most else "")
 
 
-def _open(path, source):
+def opened(path, source):
+    """An open binary file, or a refusal that calls it `source`."""
     try:
         return open(path, "rb")
     except OSError as error:
@@ -492,7 +393,7 @@ def _open(path, source):
         ) from error
 
 
-def _check_magic(stream, source, magic, suffix, writer):
+def check_magic(stream, source, magic, suffix, writer):
     """Refuse a file that is not what its suffix says, before NumPy takes it for a pickle."""
     head = stream.read(len(magic))
     stream.seek(0)
@@ -504,7 +405,8 @@ def _check_magic(stream, source, magic, suffix, writer):
         )
 
 
-def _unreadable(source, error):
+def unreadable(source, error):
+    """The refusal of a file that a library cannot read."""
     return InputError(
         f"{source} cannot be read: {str(error).rstrip('.') or type(error).__name__}.",
         argument="source",

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 
 import jsonschema
@@ -234,6 +233,17 @@ def slow_array(parts=10, seconds=0.25):
     )
 
 
+class Strike:
+    """A progress that sends a signal once two parts are done, while others are under way."""
+
+    def __init__(self, pid, number):
+        self.words = pid, number
+
+    def rows(self, done, total, what):
+        if done == 2:
+            os.kill(*self.words)
+
+
 @pytest.mark.parametrize("kind", ["files", "collection"])
 def test_a_worker_killed_in_the_middle_changes_nothing(folder, client, kind):
     source = slow_array()
@@ -245,10 +255,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(folder, client, kind):
         source = "x*.csv"
     choice = {"columns": "0", "grid": 32, "domain": "-3:3", "nan": "drop"}
     pid = next(iter(client.run(os.getpid).values()))
-    killer = threading.Timer(0.7, os.kill, (pid, signal.SIGKILL))
-    killer.start()
-    found = rg.count(source, scheduler=client, **choice)
-    killer.join()
+    found = rg.count(source, scheduler=client, progress=Strike(pid, signal.SIGKILL), **choice)
     assert same(rg.count(source if kind == "files" else np.array(source), **choice), found)
     assert found.notes and all("a worker was lost" in note for note in found.notes)
     assert kind != "files" or "of 5 (x" in found.notes[0]
@@ -257,15 +264,13 @@ def test_a_worker_killed_in_the_middle_changes_nothing(folder, client, kind):
 def test_after_an_interrupt_a_checkpoint_goes_on(folder, client):
     x = np.concatenate([normal(500, 1, seed=k) for k in range(10)])
 
-    def count(array):
-        return rg.count(array, grid=32, domain="-3:3", scheduler=client, checkpoint="kept")
+    def count(array, progress=None):
+        choice = {"grid": 32, "domain": "-3:3", "scheduler": client, "checkpoint": "kept"}
+        return rg.count(array, progress=progress, **choice)
 
     array = slow_array()
-    killer = threading.Timer(0.9, os.kill, (os.getpid(), signal.SIGINT))
-    killer.start()
     with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d of 10 parts are kept in kept"):
-        count(array)
-    killer.join()
+        count(array, Strike(os.getpid(), signal.SIGINT))
     kept = {file: file.stat().st_mtime_ns for file in (folder / "kept" / "pass-000").glob("*.npz")}
     assert 0 < len(kept) < 10
     assert same(count(array), rg.count(x, grid=32, domain="-3:3"))

@@ -53,7 +53,7 @@ LAZY = {
         "ratiogan.twosample.passes",
         "ratiogan.cluster",
     ): "only where a scheduler is named, or a source is Dask's",
-    ("ratiogan.tables", "pyarrow"): "an extra: only .parquet files need it",
+    ("ratiogan.parquet", "pyarrow"): "an extra: only .parquet files need it",
     ("ratiogan.dynamics.*", "scipy"): "start-up: only flows and searches need it",
 }
 

@@ -19,7 +19,8 @@ from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
 from ratiogan.twosample.accumulate import Counts, joined_labels
 from ratiogan.twosample.passes import Here, Stream, scan_of
-from ratiogan.twosample.reading import Reading, Rows, Tally, open_file, partition_tables
+from ratiogan.twosample.reading import Reading, Tally
+from ratiogan.twosample.rows import Rows, open_file, partition_tables
 from ratiogan.twosample.scan import picked
 
 PART_BYTES = 1 << 26  # of a file that is read by one task; what cannot be split is read whole

@@ -14,7 +14,8 @@ from ratiogan.sources import common_levels, read_grid
 from ratiogan.spec import Spec
 from ratiogan.tables import listed, shorten
 from ratiogan.twosample.passes import Levels, Stream, passes_over
-from ratiogan.twosample.reading import ROWS, Reading, open_source, split_rows
+from ratiogan.twosample.reading import Reading
+from ratiogan.twosample.rows import ROWS, open_source, split_rows
 from ratiogan.twosample.scan import LOOK, strata
 
 

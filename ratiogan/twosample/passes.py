@@ -9,7 +9,7 @@ import numpy as np
 
 from ratiogan.errors import InputError
 from ratiogan.twosample.accumulate import Counts
-from ratiogan.twosample.reading import is_lazy
+from ratiogan.twosample.rows import is_lazy
 from ratiogan.twosample.scan import Scan, Spool, picked
 
 

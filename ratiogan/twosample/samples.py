@@ -27,7 +27,8 @@ from ratiogan.tables import listed
 from ratiogan.twosample.accumulate import Counts
 from ratiogan.twosample.passes import passes_over
 from ratiogan.twosample.projection import fit_projection
-from ratiogan.twosample.reading import ROWS, Reading, Rows, open_source, split_rows
+from ratiogan.twosample.reading import Reading
+from ratiogan.twosample.rows import ROWS, Rows, open_source, split_rows
 from ratiogan.twosample.sides import (
     Pair,
     seen_through,

@@ -9,7 +9,8 @@ from ratiogan.errors import InputError, check_integer
 from ratiogan.twosample.accumulate import Counts
 from ratiogan.twosample.passes import Columns, Here, Levels, Stream, level_numbers
 from ratiogan.twosample.projection import Projection
-from ratiogan.twosample.reading import Reading, open_source
+from ratiogan.twosample.reading import Reading
+from ratiogan.twosample.rows import open_source
 from ratiogan.twosample.scan import LOOK, strata
 
 
