@@ -14,7 +14,15 @@ from functools import partial, reduce
 import numpy as np
 
 from ratiogan.cluster.connection import check_scheduler, open_connection
-from ratiogan.cluster.tasks import Store, TaskFailed, add_pairs, open_folder, run_tasks, sum_tasks
+from ratiogan.cluster.tasks import (
+    Store,
+    TaskFailed,
+    add_pairs,
+    open_folder,
+    run_tasks,
+    sent_once,
+    sum_tasks,
+)
 from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
 from ratiogan.twosample.accumulate import Counts, joined_labels
@@ -365,10 +373,11 @@ class Workers(_Elsewhere):
 
     def _sum(self, parts, grid, progress):
         merge = _Merge(parts, progress, "parts counted")
+        client = self._connection.client
         outcome = sum_tasks(
-            self._connection.client,
+            client,
             count_part,
-            _rows(parts, [(grid,)] * len(parts)),
+            _rows(parts, [(sent_once(client, grid),)] * len(parts)),
             store=self._store(parts, grid),
             on_done=merge,
         )
@@ -399,7 +408,7 @@ class Workers(_Elsewhere):
         for number, times in outcome.repeated.items():
             self.notes.append(f"{_said(parts, number)} was begun {times} times: {why}.")
         if outcome.lost and not outcome.repeated:
-            self.notes.append("a worker was lost: what it had computed of a partition is repeated.")
+            self.notes.append("a worker was lost: what it held was computed again where needed.")
 
     def _store(self, parts, grid):
         """Where the parts of this pass are kept."""

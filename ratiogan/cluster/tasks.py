@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import uuid
+import warnings
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -57,8 +58,8 @@ def run_tasks(client, function, rows, *, store=None, on_done=None):
     client : distributed.Client
     function : callable
     rows : sequence of tuple
-        The last item may be a partition of a Dask collection (a Delayed): the function gets its
-        value.
+        An item may be a future (see `sent_once`), the last one a partition of a Dask collection (a
+        Delayed): the function gets their values.
     store : Store, optional
         Where results are kept as they come; those that it holds are not computed again.
     on_done : callable, optional
@@ -161,8 +162,8 @@ def _submitted(client, topic, function, rows):
 
         # In one graph: what several partitions are made of is computed once.
         calls = [
-            delayed(partial(_told_of, topic, number, function, row[:-1]))(
-                row[-1], dask_key_name=f"{topic}-{number}"
+            delayed(partial(_told_of, topic, number, function, row[0]))(
+                *row[1:], dask_key_name=f"{topic}-{number}"
             )
             for number, row in lazy.items()
         ]
@@ -200,9 +201,20 @@ def _told(topic, number, function, row):
     return function(*row)
 
 
-def _told_of(topic, number, function, row, value):
-    """`_told` where the last item has been computed by Dask."""
-    return _told(topic, number, function, (*row, value))
+def _told_of(topic, number, function, *row):
+    """`_told` where Dask has computed an item of the row."""
+    return _told(topic, number, function, row)
+
+
+def sent_once(client, value):
+    """A future of a value that many rows hold: it travels once, and no lost worker loses it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return client.submit(_itself, value, pure=False)
+
+
+def _itself(value):
+    return value
 
 
 def _repeated(client, topic):
