@@ -17,6 +17,7 @@ from ratiogan.catalogue import PRESETS
 from ratiogan.distribution import Distribution, bandwidths, restrict
 from ratiogan.errors import CannotMeasure, InputError, InputTypeError, check_choice, nearest
 from ratiogan.grid import Grid, broadcast_words, check_domain, plural
+from ratiogan.parquet import ParquetReader
 from ratiogan.spec import Spec, format_number, parse
 from ratiogan.tables import (
     TEXT_SUFFIXES,
@@ -30,7 +31,7 @@ from ratiogan.tables import (
     shorten,
 )
 
-SUFFIXES = (".npy", ".npz", *TEXT_SUFFIXES, ".png")
+SUFFIXES = (".npy", ".npz", *TEXT_SUFFIXES, ".parquet", ".png")
 FEW_LEVELS = 50  # so many different texts may be categories in any number of rows
 MAX_LEVELS = 1000  # more different texts than this are names, not categories
 MUCH_OUTSIDE = 0.05  # share outside the domain that deserves a warning
@@ -277,6 +278,8 @@ def _read_file(path):
         return read_npy(path, path)
     if suffix == ".npz":
         return _from_npz(path)
+    if suffix == ".parquet":
+        return ParquetReader(path, path).whole()
     return read_text_file(path, suffix)
 
 
