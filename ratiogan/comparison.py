@@ -24,7 +24,8 @@ from ratiogan.catalogue import (
     GAMES,
     TIES,
 )
-from ratiogan.cluster.sweeps import check_place, run_calls, told
+from ratiogan.cluster.connection import check_place
+from ratiogan.cluster.sweeps import run_calls, told
 from ratiogan.distribution import Distribution
 from ratiogan.errors import (
     InputError,

@@ -205,6 +205,11 @@ def generator(name, real):
     return preset(in_role(name, "gen"), real.grid)
 
 
+def is_preset(source):
+    """Whether a source is a preset: its text, or None for that of the default problem."""
+    return source is None or (isinstance(source, (str, Spec)) and _given(source).name in PRESETS)
+
+
 def in_role(name, role):
     """The preset `name` as `real` or as `gen`: what a role decides."""
     if role == "gen" and resolved(name).name == "disjoint" and "side" not in _given(name).options:

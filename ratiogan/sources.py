@@ -17,6 +17,7 @@ from ratiogan.catalogue import PRESETS
 from ratiogan.distribution import Distribution, bandwidths, restrict
 from ratiogan.errors import CannotMeasure, InputError, InputTypeError, check_choice, nearest
 from ratiogan.grid import Grid, broadcast_words, check_domain, plural
+from ratiogan.parquet import ParquetReader
 from ratiogan.spec import Spec, format_number, parse
 from ratiogan.tables import (
     TEXT_SUFFIXES,
@@ -30,7 +31,7 @@ from ratiogan.tables import (
     shorten,
 )
 
-SUFFIXES = (".npy", ".npz", *TEXT_SUFFIXES, ".png")
+SUFFIXES = (".npy", ".npz", *TEXT_SUFFIXES, ".parquet", ".png")
 FEW_LEVELS = 50  # so many different texts may be categories in any number of rows
 MAX_LEVELS = 1000  # more different texts than this are names, not categories
 MUCH_OUTSIDE = 0.05  # share outside the domain that deserves a warning
@@ -156,18 +157,40 @@ def read_problem(
     p_r, p_g, notes = _completed(sources, made, samples, grid, domain)
     if singular == "restrict":
         p_g = restrict(p_g, p_r)
-    if p_g.restricted:
+    return problem_of(p_r, p_g, float(p_g.mass.sum(where=p_r.mass == 0)), notes, warnings)
+
+
+def problem_of(real, gen, singular_mass=0.0, notes=None, warnings=()):
+    """What to say about two distributions; of their masses nothing is asked.
+
+    Parameters
+    ----------
+    real, gen : Distribution, or what has its facts
+    singular_mass : float
+        Generator mass where p_r = 0.
+    notes : dict of str to str, optional
+        What to say of `real` or `gen` instead of its label.
+    warnings : sequence of str, optional
+        What is said before.
+
+    Returns
+    -------
+    Problem
+    """
+    warnings = list(warnings)
+    if gen.restricted:
         warnings.append(
-            f"{percent(p_g.restricted)} of the generator's mass lay where p_r = 0 and was dropped, "
+            f"{percent(gen.restricted)} of the generator's mass lay where p_r = 0 and was dropped, "
             "the rest rescaled (--singular restrict)."
         )
-    for role, side in (("real", p_r), ("gen", p_g)):
+    for role, side in (("real", real), ("gen", gen)):
         if side.outside and side.outside > MUCH_OUTSIDE:
             warnings.append(
                 f"{percent(side.outside)} of {role} lies outside the domain: all numbers are about "
                 "the rest, rescaled."
             )
-    return Problem(p_r, p_g, _header(p_r, p_g, notes), _record(p_r, p_g), tuple(warnings))
+    record = _record(real, gen, singular_mass)
+    return Problem(real, gen, _header(real, gen, notes or {}), record, tuple(warnings))
 
 
 def percent(share):
@@ -255,6 +278,8 @@ def _read_file(path):
         return read_npy(path, path)
     if suffix == ".npz":
         return _from_npz(path)
+    if suffix == ".parquet":
+        return ParquetReader(path, path).whole()
     return read_text_file(path, suffix)
 
 
@@ -661,7 +686,7 @@ def _estimate(side):
     return text
 
 
-def _record(real, gen):
+def _record(real, gen, singular_mass):
     """The object `input` of the JSON output."""
     sides = {}
     for role, side in (("real", real), ("gen", gen)):
@@ -672,7 +697,7 @@ def _record(real, gen):
             "dropped_nan": side.dropped_nan,
             "outside": side.outside,
         }
-    sides["gen"]["singular_mass"] = float(gen.mass.sum(where=real.mass == 0))
+    sides["gen"]["singular_mass"] = singular_mass
     if gen.restricted:
         sides["gen"]["restricted"] = gen.restricted
     methods = {side.density_method for side in (real, gen)} - {None}

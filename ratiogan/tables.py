@@ -164,7 +164,7 @@ def missing_field(source, where, column, text, total):
 
 def read_text_file(path, suffix):
     """`read_text` of a file."""
-    with _open(path, path) as stream:
+    with opened(path, path) as stream:
         return read_text(stream.read(), path, suffix)
 
 
@@ -312,26 +312,26 @@ def _row_end(block):
 def read_npy(file, source):
     """A table from a .npy file: a path (the array is mapped, not read) or an open binary file."""
     if isinstance(file, str):
-        with _open(file, source) as stream:
-            _check_magic(stream, source, b"\x93NUMPY", ".npy", "numpy.save")
+        with opened(file, source) as stream:
+            check_magic(stream, source, b"\x93NUMPY", ".npy", "numpy.save")
     else:
-        _check_magic(file, source, b"\x93NUMPY", ".npy", "numpy.save")
+        check_magic(file, source, b"\x93NUMPY", ".npy", "numpy.save")
     try:
         array = np.load(file, mmap_mode="r" if isinstance(file, str) else None, allow_pickle=False)
     except _READ_ERRORS as error:
-        raise _unreadable(source, error) from error
+        raise unreadable(source, error) from error
     return as_table(array, source)
 
 
 def read_npz(path, source):
     """All arrays of a .npz file, by name."""
-    with _open(path, source) as stream:
-        _check_magic(stream, source, b"PK", ".npz", "numpy.savez")
+    with opened(path, source) as stream:
+        check_magic(stream, source, b"PK", ".npz", "numpy.savez")
         try:
             archive = np.load(stream, allow_pickle=False)
             return {name: archive[name] for name in archive.files}
         except _READ_ERRORS as error:
-            raise _unreadable(source, error) from error
+            raise unreadable(source, error) from error
 
 
 def as_table(array, source):
@@ -383,7 +383,8 @@ def shorten(names, most=8):
     return ", ".join(names[:most]) + (f", ... ({len(names)})" if len(names) > most else "")
 
 
-def _open(path, source):
+def opened(path, source):
+    """An open binary file, or a refusal that calls it `source`."""
     try:
         return open(path, "rb")
     except OSError as error:
@@ -392,7 +393,7 @@ def _open(path, source):
         ) from error
 
 
-def _check_magic(stream, source, magic, suffix, writer):
+def check_magic(stream, source, magic, suffix, writer):
     """Refuse a file that is not what its suffix says, before NumPy takes it for a pickle."""
     head = stream.read(len(magic))
     stream.seek(0)
@@ -404,7 +405,8 @@ def _check_magic(stream, source, magic, suffix, writer):
         )
 
 
-def _unreadable(source, error):
+def unreadable(source, error):
+    """The refusal of a file that a library cannot read."""
     return InputError(
         f"{source} cannot be read: {str(error).rstrip('.') or type(error).__name__}.",
         argument="source",

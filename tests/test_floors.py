@@ -49,6 +49,13 @@ LAZY = {
     ("ratiogan.dynamics.records", "ratiogan.animation"): "as for solution",
     ("ratiogan.cluster.*", "distributed"): "an extra: a start without a scheduler needs it not",
     ("ratiogan.cluster.sweeps", "cloudpickle"): "a part of that extra",
+    ("ratiogan.solvers.glgd", "ratiogan.cluster"): "upward: only who asks for workers needs Dask",
+    ("ratiogan.cluster.*", "dask"): "as for distributed",
+    (
+        "ratiogan.twosample.passes",
+        "ratiogan.cluster",
+    ): "only where a scheduler is named, or a source is Dask's",
+    ("ratiogan.parquet", "pyarrow"): "an extra: only .parquet files need it",
     ("ratiogan.dynamics.*", "scipy"): "start-up: only flows and searches need it",
 }
 

@@ -11,7 +11,8 @@ import ratiogan as rg
 from ratiogan import tables
 from ratiogan.errors import CannotMeasure, InputError, InputTypeError
 from ratiogan.grid import Grid, Summary
-from ratiogan.twosample import reading, scan
+from ratiogan.twosample import rows as opened_rows
+from ratiogan.twosample import scan
 from ratiogan.twosample.accumulate import Counts
 from ratiogan.twosample.samples import read_pair
 
@@ -311,7 +312,7 @@ def test_blocks_of_text_are_the_whole_text(size, with_text, end):
 
 def test_a_bad_field_far_down_is_found_by_its_line(folder, monkeypatch):
     monkeypatch.setattr(
-        reading, "TextReader", lambda *arguments: tables.TextReader(*arguments, size=500)
+        opened_rows, "TextReader", lambda *arguments: tables.TextReader(*arguments, size=500)
     )
     lines = ["age,income", *(f"{i},{i / 2}" for i in range(5000))]
     for line in (4183, 4500):
@@ -349,7 +350,7 @@ def test_parsed_text_that_does_not_fit_goes_to_a_file(monkeypatch):
 
 @pytest.mark.parametrize("chunk", [10, 64, 1 << 18])
 def test_facts_do_not_depend_on_the_chunks(chunk, monkeypatch):
-    monkeypatch.setattr(reading, "CHUNK", chunk)
+    monkeypatch.setattr(opened_rows, "CHUNK", chunk)
     whole = np.random.default_rng(0).integers(0, 30, size=(200, 1)).astype(float)
     many = np.arange(200.0)[:, np.newaxis]
     x = np.column_stack([normal(200), whole, many, whole * 1000])

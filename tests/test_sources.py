@@ -387,7 +387,7 @@ def test_nothing_on_the_grid(folder):
         ("none.csv", "none.csv does not exist"),
         ("none/there", "none/there does not exist"),
         ("folder.npy", "folder.npy is a folder, not a file"),
-        ("data.parquet", "data.parquet has no suffix that says what it holds"),
+        ("data.feather", "data.feather has no suffix that says what it holds"),
         ("text.npy", r"text.npy is not a .npy file. Check the suffix"),
         ("text.npz", r"text.npz is not a .npz file"),
         ("text.png", "text.png is not an image"),
@@ -407,7 +407,7 @@ def test_nothing_on_the_grid(folder):
 )
 def test_refused_sources(folder, name, message):
     (folder / "folder.npy").mkdir()
-    for other in ("data.parquet", "text.npy", "text.npz", "text.png"):
+    for other in ("data.feather", "text.npy", "text.npz", "text.png"):
         write(folder / other, "no array")
     (folder / "binary.csv").write_bytes(b"\x93\xff\x00\x01")
     np.save("whole.npy", normal(50))

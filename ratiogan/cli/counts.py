@@ -3,7 +3,7 @@
 import click
 
 from ratiogan.cli.frame import command
-from ratiogan.cli.options import Source
+from ratiogan.cli.options import CLUSTER, Source
 from ratiogan.cli.output import Report, again, progress_of
 from ratiogan.cli.saving import check_file
 from ratiogan.errors import InputError
@@ -21,7 +21,7 @@ def _sources_argument(name, metavar):
     "that diagnose, modes and check need, and those of several machines add up if they count on "
     "the same cells (--grid and --domain, or --grid with a file of counts).",
     example="ratiogan count ring8:n=100000 --grid 64x64 --domain -3:3,-3:3",
-    options=("grid", "domain", "columns", "categorical", "nan", "format", "out", "force"),
+    options=("grid", "domain", "columns", "categorical", "nan", "format", "out", "force", *CLUSTER),
     arguments=[_sources_argument("sources", "[SOURCE]...")],
 )
 def count(job, sources, out, force, format, **options):
@@ -73,6 +73,7 @@ def _report(kind, job, counts, sources, out, options):
     share = f"{percent(outside / rows)} of them" if outside else "none of them"
     report = Report(
         kind,
+        notes=list(counts.notes),
         finding=f"{'COUNTED' if kind == 'count' else 'MERGED'} {rows} rows on "
         f"{counts.grid.describe()}; {share} outside.",
         header=[f"ratiogan {kind}   {named}   seed {job.seed}"],

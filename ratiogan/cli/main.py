@@ -132,8 +132,9 @@ def main(arguments=None):
         return _stop_writing()
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _refuse(arguments, "interrupted", 1, "interrupted; nothing more was written.")
+    except (KeyboardInterrupt, click.Abort) as stop:
+        said = str(stop) or "interrupted; nothing more was written."
+        return _refuse(arguments, "interrupted", 1, said)
     except InputError as error:
         return _refuse(
             arguments, error.code, error.exit_code, error.message, error.argument, error.fix

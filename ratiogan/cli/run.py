@@ -56,10 +56,14 @@ run = LazyGroup(
         *("game", "geometry", "step", "alpha", "tol", "max-steps"),
         *RESULTS,
         *("animate", "html"),
+        *CLUSTER,
     ),
 )
 def glgd(job, **options):
-    return _descend(job, "glgd", options)
+    scheduler, checkpoint = (options.pop(name) for name in CLUSTER)
+    if scheduler is None and checkpoint is None:
+        return _descend(job, "glgd", options)
+    return _descend_elsewhere(job, options, scheduler, checkpoint)
 
 
 @command(
@@ -98,6 +102,55 @@ def _descend(job, name, options):
         told = {**solution.options, "geometry_reason": "for a KDE"}
         solution = replace(solution, options=told, warnings=(chosen, *solution.warnings))
     return _report_run(job, results, problem, solution)
+
+
+def _descend_elsewhere(job, options, scheduler, checkpoint):
+    """GLGD with R on the workers of a scheduler; on a large grid it is not brought here."""
+    from ratiogan.cluster.connection import check_place
+
+    check_place(scheduler, checkpoint)
+    whole = options["out"] is not None
+    results = Results("glgd", options)
+    from ratiogan import cluster, presets
+    from ratiogan.solvers.loop import SNAPSHOT_CELLS
+    from ratiogan.sources import problem_of, read_grid
+
+    problem = None
+    if all(presets.is_preset(options[role]) for role in ("real", "gen")):
+        # Evaluated where they are needed: nothing is laid out here.
+        chosen = {name: options.pop(name) for name in PROBLEM}
+        for name in ("columns", "categorical"):
+            if chosen[name]:
+                raise InputError(
+                    f"--{name} needs a table, and neither source is one.", argument=name
+                )
+        wanted = {name: chosen[name] for name in ("real", "gen", "domain", "singular")}
+        wanted["grid"] = read_grid(chosen["grid"])
+    else:
+        problem = _read_problem(options, ["glgd"])
+        wanted = {"real": problem.real, "gen": problem.gen}
+    tol = options["tol"]
+    replayed = []
+
+    def tell(sentence):
+        replayed.append(sentence)
+        if not job.quiet:
+            click.echo(f"note: {sentence}", err=True)
+
+    with progress_of(job, "glgd", 1e-10 if tol is None else tol or None) as progress:
+        found = cluster.glgd(
+            **_given({**wanted, **options}),
+            scheduler=scheduler,
+            checkpoint=checkpoint,
+            progress=progress,
+            tell=tell,
+        )
+    with found:
+        is_small = found.grid.size <= SNAPSHOT_CELLS
+        solution = found.gather() if is_small else found.coarse()
+        problem = problem or problem_of(found.real, found.gen)
+        report = _report_run(job, results, problem, solution, found, None if is_small else whole)
+    return report
 
 
 def _choose_geometry(options, problem):
@@ -279,14 +332,19 @@ def _read_problem(options, algorithms=()):
     return read_problem(stdin_format=chosen.pop("format"), fewest=fewest, **_given(chosen))
 
 
-def _report_run(job, results, problem, solution):
-    """The report on one run, written where it was asked for."""
+def _report_run(job, results, problem, solution, chunked=None, whole=None):
+    """The report on one run, written where it was asked for.
+
+    `chunked` is the run where R lies on workers, and `solution` then what was made of it: the same
+    on coarser cells where `whole` says whether R itself is to be saved.
+    """
     found = solution.to_dict(all_rows=job.verbose)
     report = Report(
         "run",
         finding=solution.finding,
         header=[
-            f"ratiogan run {solution.algorithm}   seed {job.seed}   {problem.real.grid.describe()}",
+            f"ratiogan run {solution.algorithm}   seed {job.seed}   {problem.real.grid.describe()}"
+            + (f"   {_place(chunked)}" if chunked else ""),
             *problem.header,
             *_settings(solution),
         ],
@@ -305,6 +363,12 @@ def _report_run(job, results, problem, solution):
     interrupted = solution.status.value == "interrupted"
     if interrupted:
         report.exit_code = 1
+    if chunked is not None:
+        report.timing["workers"] = chunked.workers
+        report.footer += chunked.replayed
+    if whole is False and results.folder is not None:
+        size = f"{8e-9 * chunked.grid.size:.2g} GB"
+        report.footer.append(f"R itself ({size}) was not saved: with -o FOLDER it is, in chunks")
     if job.verbose:
         report.footer.append(
             f"solver {solution.seconds:.3f} s, compiling {solution.compile_seconds:.3f} s"
@@ -317,8 +381,11 @@ def _report_run(job, results, problem, solution):
 
     def store(folder, command):
         forget_comparison(folder)
-        solution.save(folder, command)
-        return {"run": "run.npz"}
+        if whole is None:
+            solution.save(folder, command)
+            return {"run": "run.npz"}
+        *chunks, run = chunked.save(folder, command, chunks=whole)
+        return {"run": run, **({"index": chunks[-1]} if chunks else {})}
 
     def animate(path, command):
         from ratiogan import animation
@@ -333,6 +400,12 @@ def _report_run(job, results, problem, solution):
             'status "interrupted"'
         )
     return report
+
+
+def _place(chunked):
+    """Where R lies, for the header."""
+    counts = ((chunked.workers, "worker"), (chunked.chunks, "chunk"))
+    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
 
 
 def _timing(job, seconds, compile_seconds):

@@ -1,7 +1,7 @@
 """Commands on two samples: diagnose, modes, check."""
 
 from ratiogan.cli.frame import command
-from ratiogan.cli.options import GROUPS, RESULTS, SAMPLES
+from ratiogan.cli.options import CLUSTER, GROUPS, RESULTS, SAMPLES
 from ratiogan.cli.output import Report, drawing, progress_of
 from ratiogan.cli.saving import Results
 
@@ -15,7 +15,7 @@ _THRESHOLDS = ("covered", "thinned", "missing")
     "sure is that? The interval holds the true value at --level; the noise floor (noise alone) is "
     "what two samples of one distribution would show on the same cells.",
     example="ratiogan diagnose --real ring8 --gen ring8:drop=4,thin=7,n=10000",
-    options=(*SAMPLES, *GROUPS, *_HOW_SURE, "metric", *RESULTS, "html", "markdown"),
+    options=(*SAMPLES, *GROUPS, *_HOW_SURE, "metric", *RESULTS, *CLUSTER, "html", "markdown"),
 )
 def diagnose(job, **options):
     results = Results(None, options)
@@ -33,6 +33,7 @@ def diagnose(job, **options):
         input=found.input,
         options=_given(options),
         warnings=list(found.warnings),
+        notes=list(found.notes),
         extra=found.to_dict(),
     )
 

@@ -15,6 +15,7 @@ from ratiogan import presets
 from ratiogan.distribution import Distribution, integrated
 from ratiogan.errors import InputError, InputTypeError
 from ratiogan.grid import Axis, Grid, axis_names, broadcast_words, check_domain, check_regular
+from ratiogan.solution import DISTRIBUTION_FIELDS
 
 MOST_CELLS = 1 << 53  # beyond, an edge is no longer low + i * step
 
@@ -178,23 +179,34 @@ def long_grid(real, grid=None, domain=None):
 
 @dataclass(frozen=True)
 class Side:
-    """A distribution on a `LongGrid`, as a recipe.
+    """A distribution on a `LongGrid`, as a recipe, with the facts of a `Distribution`.
 
     Attributes
     ----------
     source : PresetMasses, DensityMasses or GivenMasses
-    label, kind : str
-        As of a `Distribution`.
-    outside : float or None
-        Share that lies outside the grid; of a preset, as its ends alone tell.
+    grid : LongGrid
+    label, kind, outside, rows, dropped_nan, density_method, bandwidth, restricted
+        As of a `Distribution`; of a preset `outside` is what the ends of the grid tell.
+    given : Distribution or None
+        What it was, if it was more than a recipe.
     """
 
     source: object
+    grid: object
     label: str
     kind: str
     outside: float | None = None
+    rows: int | None = None
+    dropped_nan: int = 0
+    density_method: str | None = None
+    bandwidth: tuple | None = None
     restricted: float = 0.0
     given: Distribution | None = None
+
+    @property
+    def facts(self):
+        """The facts of a `Distribution`."""
+        return {name: getattr(self, name) for name in DISTRIBUTION_FIELDS}
 
     def distribution(self, grid):
         """All of it, on the same grid with its edges."""
@@ -317,7 +329,8 @@ def sides_of(real=None, gen=None, grid=None, domain=None):
                 Distribution.from_density(s, cells) if callable(s) else s for s in (real, gen)
             )
         real, gen = presets.problem(real, gen, grid, domain)
-        return _given(real), _given(gen), LongGrid(real.grid.axes)
+        cells = LongGrid(real.grid.axes)
+        return _given(real, cells), _given(gen, cells), cells
     if not callable(real):
         real = presets.resolved(real)
         presets.family_of(real)
@@ -325,14 +338,14 @@ def sides_of(real=None, gen=None, grid=None, domain=None):
     return _recipe(real, cells, "real"), _recipe(gen, cells, "gen"), cells
 
 
-def _given(side):
-    source = GivenMasses(side.mass.reshape(-1))
-    return Side(source, side.label, side.kind, side.outside, given=side)
+def _given(side, grid):
+    facts = {name: getattr(side, name) for name in DISTRIBUTION_FIELDS}
+    return Side(GivenMasses(side.mass.reshape(-1)), grid, given=side, **facts)
 
 
 def _recipe(source, grid, role):
     if callable(source):
-        return Side(DensityMasses(source), "density", "density")
+        return Side(DensityMasses(source), grid, "density", "density")
     spec = presets.in_role(source, role)
     family = presets.family_of(spec)
     presets.check_columns(spec, family, grid)
@@ -346,4 +359,4 @@ def _recipe(source, grid, role):
         )
     )
     _, outside = family.masses(ends, spec.options)
-    return Side(PresetMasses(spec), presets.label(spec), "preset", outside)
+    return Side(PresetMasses(spec), grid, presets.label(spec), "preset", outside)

@@ -50,6 +50,19 @@ def check_scheduler(scheduler):
     return scheduler
 
 
+def check_place(scheduler, checkpoint):
+    """Refuse a scheduler that is none, and a checkpoint without one."""
+    if scheduler is not None:
+        check_scheduler(scheduler)
+    elif checkpoint is not None:
+        raise InputError(
+            "checkpoint keeps what workers of a scheduler have finished, and there is no "
+            "scheduler.",
+            argument="checkpoint",
+            fix="Add --scheduler local:2, or leave it out.",
+        )
+
+
 @contextlib.contextmanager
 def connected(scheduler):
     """A Dask client of `scheduler`, with a worker at least; what was started here ends here.
@@ -140,9 +153,8 @@ def _started(distributed, workers):
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
-                # No dashboard, but a port all the same: any, or a second cluster warns of it.
-                scheduler_kwargs={"dashboard_address": "localhost:0"},
+                dashboard_address="127.0.0.1:0",  # None would be port 8787, which may be taken
+                worker_dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
         return Connection(distributed.Client(cluster, direct_to_workers=True), cluster)

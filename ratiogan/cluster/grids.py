@@ -15,11 +15,11 @@ import numpy as np
 
 from ratiogan.catalogue import GEOMETRIES
 from ratiogan.cluster.cells import sides_of
-from ratiogan.cluster.connection import open_connection, workers_of
+from ratiogan.cluster.connection import check_place, open_connection, workers_of
 from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.holder import Recipe, Rules
 from ratiogan.cluster.journal import Journal
-from ratiogan.cluster.solution import ChunkedSolution
+from ratiogan.cluster.solution import ChunkedSolution, coarse_bounds
 from ratiogan.errors import InputError, check_choice, check_integer
 from ratiogan.games import game as make_game
 from ratiogan.presets import refuse_empty
@@ -112,6 +112,7 @@ def glgd(
     ----------
     Slide 001, "Algorithm 2: Generator Loss Gradient Descent".
     """
+    check_place(scheduler, checkpoint)
     if chunk_spans is not None:
         chunk_spans = check_integer("chunk_spans", chunk_spans, minimum=1)
     asked = {
@@ -210,6 +211,7 @@ class ChunkedGLGD(GLGD):
         crew, name = self.crew, self._name
         names = [n for n in (self.game.formulas["cost_is"], "KL(p_r||p_g)") if n in NAMED]
         self._start = dict(zip(names, crew.ask(_totals, "start_sums", names), strict=True))
+        self.coarse_gen = crew.ask(sum, "coarse_start", coarse_bounds(self.grid))
         volume = self.grid.volume if self.grid.is_uniform else None
         crew.change(_nothing, "begin", name, volume)
         self.geometry = _Geometry(name, crew, self.size)
@@ -277,8 +279,9 @@ class ChunkedGLGD(GLGD):
         return self._size
 
     def _chunk_cells(self, cells):
-        share = span_count(cells) // max(1, self.crew.size)
-        chosen = self._spans or max(1, min(_MOST_SPANS, share))
+        spans, workers = span_count(cells), max(1, self.crew.size)
+        rounds = -(-spans // (workers * _MOST_SPANS))
+        chosen = self._spans or -(-spans // (workers * rounds))
         return SPAN * self.crew.remember("chunk", chosen)
 
     def _recipes(self, cells):

@@ -343,26 +343,44 @@ class Chunk:
         """R itself."""
         return self.ratio
 
+    def coarse_start(self, bounds):
+        """p_g at the start on coarser cells, before `begin`; `bounds` as for `coarse_sums`."""
+        return self._coarse(bounds, lambda cells: (self.ratio[cells],))[0]
+
     def coarse_sums(self, bounds):
-        """p_r, p_g now and p_g at the start on coarser cells.
+        """p_r and p_g now on coarser cells.
 
         `bounds` has for every axis the cells at which a coarser one begins, and their number.
         """
+
+        def masses(cells):
+            real = self.masses[cells]
+            return real, real * self.ratio[cells]
+
+        return self._coarse(bounds, masses)
+
+    def _coarse(self, bounds, masses):
+        """Sums on coarser cells of what ``masses(cells)`` gives, a span at a time."""
         shape = tuple(len(ends) - 1 for ends in bounds)
-        sums = np.zeros((3, math.prod(shape)))
-        done = 0
-        for flat, real, gen in self.recipe.spans():
-            places = np.unravel_index(flat, self.recipe.grid.shape)
-            coarse = [
-                np.searchsorted(ends, place, side="right") - 1
-                for ends, place in zip(bounds, places, strict=True)
+        sums = 0.0
+        for flat, cells in self._spans():
+            found = [
+                _coarse_sums(mass, flat, bounds, self.recipe.grid, shape) for mass in masses(cells)
             ]
-            cell = np.ravel_multi_index(coarse, shape)
-            now = real * self.ratio[done : done + len(flat)]
-            for row, mass in zip(sums, (real, now, gen), strict=True):
-                row += np.bincount(cell, mass, row.size)
-            done += len(flat)
+            sums = sums + np.array(found)
         return sums
+
+    def _spans(self):
+        """The cells of the grid, and their place in the chunk, a span at a time."""
+        if self.recipe.take is None:
+            for first in range(0, self.masses.size, SPAN):
+                last = min(first + SPAN, self.masses.size)
+                yield self.recipe.start + np.arange(first, last), slice(first, last)
+            return
+        done = 0
+        for flat, *_ in self.recipe.spans():
+            yield flat, slice(done, done + flat.size)
+            done += flat.size
 
     def save(self, path):
         """Write R and p_r of these cells; what went wrong, or None."""
@@ -375,6 +393,23 @@ class Chunk:
         except (OSError, InputError) as error:
             return f"the machine {platform.node()} cannot write {path}: {error}"
         return None
+
+
+def _coarse_sums(mass, flat, bounds, grid, shape):
+    """The sums of the masses of these cells on coarser ones, in one array."""
+    if len(bounds) == 1:
+        # Ascending cells: one run after the other.
+        starts = np.searchsorted(flat, bounds[0])
+        held = np.flatnonzero(np.diff(starts))
+        sums = np.zeros(shape)
+        if held.size:
+            sums[held] = np.add.reduceat(mass, starts[held])
+        return sums
+    coarse = [
+        np.searchsorted(ends, place, side="right") - 1
+        for ends, place in zip(bounds, np.unravel_index(flat, grid.shape), strict=True)
+    ]
+    return np.bincount(np.ravel_multi_index(coarse, shape), mass, math.prod(shape))
 
 
 class _ChunkRule(FusedSteps):

@@ -41,7 +41,7 @@ class ChunkedSolution:
     def __init__(self, solver, facts, snapshots):
         self._solver, self._facts, self._snapshots = solver, facts, snapshots
         self._connection = None
-        self._coarse = {}
+        self._coarse = None
         self.grid, self.real, self.gen = solver.grid, solver.real, solver.gen
         self.replayed = tuple(solver.crew.replayed)
         self.chunks = len(solver.recipes)
@@ -112,28 +112,23 @@ class ChunkedSolution:
             **self._facts,
         )
 
-    def coarse(self, shape=None):
+    def coarse(self):
         """The same run on fewer cells: masses added up, R their ratio.
 
         Trace, certificate and predictions are those of all cells.
 
-        Parameters
-        ----------
-        shape : int or tuple of int, optional
-            Most cells along each axis; by default 4096, 256 x 256 or 64 x 64 x 64.
+        They are 4096, 256 x 256 or 64 x 64 x 64 at most.
 
         Returns
         -------
         Solution
         """
-        limits = (_COARSE[self.grid.ndim] if shape is None else shape,)
-        limits = limits * self.grid.ndim if np.ndim(limits[0]) == 0 else tuple(limits[0])
-        if limits not in self._coarse:
-            self._coarse[limits] = self._coarsened(limits)
-        return self._coarse[limits]
+        if self._coarse is None:
+            self._coarse = self._coarsened()
+        return self._coarse
 
-    def _coarsened(self, limits):
-        bounds = [_bounds(axis, most) for axis, most in zip(self.grid.axes, limits, strict=True)]
+    def _coarsened(self):
+        bounds = coarse_bounds(self.grid)
         grid = Grid(
             [_edges(axis, ends) for axis, ends in zip(self.grid.axes, bounds, strict=True)],
             self.grid.names,
@@ -143,8 +138,8 @@ class ChunkedSolution:
             ],
             [axis.levels for axis in self.grid.axes],
         )
-        sums = self._solver.crew.ask(sum, "coarse_sums", bounds)
-        real, now, gen = (values.reshape(grid.shape) for values in sums)
+        sums = (*self._solver.crew.ask(sum, "coarse_sums", bounds), self._solver.coarse_gen)
+        real, now, gen = (np.reshape(values, grid.shape) for values in sums)
         with np.errstate(invalid="ignore"):
             ratio = np.where(real > 0, now / real, np.nan)
         facts = {
@@ -275,8 +270,12 @@ def read_chunks(folder):
         yield cells, ratio, real
 
 
+def coarse_bounds(grid):
+    """For every axis the cells at which coarser ones begin, and their number."""
+    return [_bounds(axis, _COARSE[grid.ndim]) for axis in grid.axes]
+
+
 def _bounds(axis, most):
-    """The cells at which coarser ones begin, and the number of all cells."""
     if axis.kind == "categories" or axis.size <= most:
         return np.arange(axis.size + 1)
     even = next(count for count in range(most, 0, -1) if axis.size % count == 0)
@@ -293,11 +292,4 @@ def _edges(axis, bounds):
 
 
 def _as_distribution(side, mass, grid):
-    return Distribution(
-        grid,
-        mass,
-        label=side.label,
-        kind=side.kind,
-        outside=side.outside,
-        restricted=side.restricted,
-    )
+    return Distribution(grid, mass, **side.facts)

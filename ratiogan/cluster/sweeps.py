@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ratiogan.cluster.connection import check_scheduler, connected
+from ratiogan.cluster.connection import connected
 from ratiogan.cluster.tasks import Store, run_tasks
 from ratiogan.errors import InputError
 from ratiogan.progress import Progress
@@ -30,19 +30,6 @@ _LOST = {
     "FutureCancelledError": "the scheduler was lost, or what the run needs",
     "CancelledError": "the scheduler was lost, or what the run needs",
 }
-
-
-def check_place(scheduler, checkpoint):
-    """Refuse a scheduler that is none, and a checkpoint without one."""
-    if scheduler is not None:
-        check_scheduler(scheduler)
-    elif checkpoint is not None:
-        raise InputError(
-            "checkpoint keeps what workers of a scheduler have finished, and there is no "
-            "scheduler.",
-            argument="checkpoint",
-            fix="Add --scheduler local:2, or leave it out.",
-        )
 
 
 def run_calls(calls, real, gen, *, scheduler, checkpoint=None, progress=None):

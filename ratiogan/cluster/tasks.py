@@ -4,12 +4,22 @@ import contextlib
 import json
 import os
 import uuid
+import warnings
 from dataclasses import dataclass, field
+from functools import partial
 
+from ratiogan.cluster.connection import workers_of
 from ratiogan.errors import InputError
 from ratiogan.files import write_atomically
 
 RETRIES = 2  # of a task that raised; one whose worker died is run again by the scheduler
+
+
+class TaskFailed(InputError):
+    """A task that no worker could bring to its end, and without which there is no result."""
+
+    exit_code = 1
+    code = "task-failed"
 
 
 @dataclass
@@ -24,14 +34,20 @@ class Outcome:
         Number of the task -> the exception that it still raised after all retries.
     repeated : dict
         Number of the task -> how often it was begun, where that is more than once.
+    lost : tuple of str
+        Addresses of workers that were there at the start, and not at the end.
     interrupted : bool
         Whether Ctrl-C stopped it: then `results` holds what was finished.
+    total : object
+        Of `sum_tasks`, the sum.
     """
 
     results: dict = field(default_factory=dict)
     failures: dict = field(default_factory=dict)
     repeated: dict = field(default_factory=dict)
+    lost: tuple = ()
     interrupted: bool = False
+    total: object = 0
 
 
 def run_tasks(client, function, rows, *, store=None, on_done=None):
@@ -42,40 +58,66 @@ def run_tasks(client, function, rows, *, store=None, on_done=None):
     client : distributed.Client
     function : callable
     rows : sequence of tuple
+        An item may be a future (see `sent_once`), the last one a partition of a Dask collection (a
+        Delayed): the function gets their values.
     store : Store, optional
         Where results are kept as they come; those that it holds are not computed again.
     on_done : callable, optional
-        Called as ``on_done(number, result)`` for every result, those of `store` first.
+        Called as ``on_done(number, result)`` for every result, those of `store` first. What it
+        raises ends all tasks.
 
     Returns
     -------
     Outcome
         Results do not depend on the order in which tasks came to their end.
     """
+    return _run(client, function, rows, store, on_done)
+
+
+def sum_tasks(client, function, rows, *, store=None, on_done=None):
+    """As `run_tasks`, for a function that returns a pair: a note, and a term of a sum.
+
+    Notes are the results. The terms are added on the workers, two by two as soon as both are there,
+    so that a single one travels here, and no worker holds many. With a `store` all come here: they
+    are kept one by one.
+
+    Returns
+    -------
+    Outcome
+        With the sum in `total`. It is not defined if a task failed or was interrupted.
+    """
+    return _run(client, function, rows, store, on_done, is_sum=True)
+
+
+def _run(client, function, rows, store, on_done, is_sum=False):
     from distributed import as_completed
 
     outcome = Outcome()
     topic = f"ratiogan-{uuid.uuid4().hex}"
 
     def note(number, result):
+        if is_sum and isinstance(result, tuple):  # else the term stays where it is
+            result, term = result
+            outcome.total = outcome.total + term
         outcome.results[number] = result
         if on_done is not None:
             on_done(number, result)
 
+    before = workers_of(client)
     waiting = []
-    for number in range(len(rows)):
-        if store is not None and number in store:
-            note(number, store[number])
-        else:
-            waiting.append(number)
-    futures = {}
+    futures, root = {}, None
     try:
-        for number in waiting:
-            future = client.submit(
-                _told, topic, number, function, rows[number],
-                key=f"{topic}-{number}", retries=RETRIES, pure=False, priority=-number,
-            )  # fmt: skip
-            futures[future] = number
+        for number in range(len(rows)):
+            if store is not None and number in store:
+                note(number, store[number])
+            else:
+                waiting.append(number)
+        tasks = _submitted(client, topic, function, {number: rows[number] for number in waiting})
+        futures = {future: number for number, future in tasks.items()}
+        if is_sum and store is None and tasks:
+            root = _added_up(client, list(tasks.values()))
+            futures = {client.submit(_first, f, priority=1): n for n, f in tasks.items()}
+        tasks.clear()  # what nobody holds, the workers may forget
         for future in as_completed(list(futures)):
             number = futures.pop(future)
             try:
@@ -89,14 +131,65 @@ def run_tasks(client, function, rows, *, store=None, on_done=None):
                 store[number] = result
             note(number, result)
             future.release()
+        if root is not None and not outcome.failures:
+            outcome.total = outcome.total + root.result()[1]
     except KeyboardInterrupt:
         outcome.interrupted = True
     finally:
-        if futures:
+        left = [*futures, *([] if root is None else [root])]
+        if left:
             with contextlib.suppress(Exception):
-                client.cancel(list(futures), force=True)
+                client.cancel(left, force=True)
     outcome.repeated = _repeated(client, topic)
+    with contextlib.suppress(Exception):  # as there
+        outcome.lost = tuple(set(before) - set(workers_of(client)))
     return outcome
+
+
+def _submitted(client, topic, function, rows):
+    """Number of the task -> its future."""
+    futures, lazy = {}, {}
+    for number, row in rows.items():
+        if row and hasattr(row[-1], "__dask_graph__"):
+            lazy[number] = row
+            continue
+        futures[number] = client.submit(
+            _told, topic, number, function, row,
+            key=f"{topic}-{number}", retries=RETRIES, pure=False, priority=-number,
+        )  # fmt: skip
+    if lazy:
+        from dask import delayed
+
+        # In one graph: what several partitions are made of is computed once.
+        calls = [
+            delayed(partial(_told_of, topic, number, function, row[0]))(
+                *row[1:], dask_key_name=f"{topic}-{number}"
+            )
+            for number, row in lazy.items()
+        ]
+        futures.update(zip(lazy, client.compute(calls, retries=RETRIES), strict=True))
+    return futures
+
+
+def _added_up(client, pairs):
+    """The future of the sum of many, which are added in a tree of one shape."""
+    while len(pairs) > 1:
+        # Before other tasks: each sum makes room.
+        sums = [
+            client.submit(add_pairs, *both, pure=False, priority=1, retries=RETRIES)
+            for both in zip(pairs[::2], pairs[1::2], strict=False)
+        ]
+        pairs = sums + pairs[2 * len(sums) :]
+    return pairs[0]
+
+
+def add_pairs(one, other):
+    """The sum of the terms; notes have been told already."""
+    return None, one[1] + other[1]
+
+
+def _first(pair):
+    return pair[0]
 
 
 def _told(topic, number, function, row):
@@ -106,6 +199,22 @@ def _told(topic, number, function, row):
     with contextlib.suppress(ValueError):  # a test calls it where there is no worker
         get_worker().log_event(topic, number)
     return function(*row)
+
+
+def _told_of(topic, number, function, *row):
+    """`_told` where Dask has computed an item of the row."""
+    return _told(topic, number, function, row)
+
+
+def sent_once(client, value):
+    """A future of a value that many rows hold: it travels once, and no lost worker loses it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return client.submit(_itself, value, pure=False)
+
+
+def _itself(value):
+    return value
 
 
 def _repeated(client, topic):

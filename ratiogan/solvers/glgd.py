@@ -53,6 +53,8 @@ def glgd(
     snapshots="auto",
     threads=None,
     progress=False,
+    scheduler=None,
+    checkpoint=None,
 ):
     """Descend the generator's loss with the discriminator at its best response.
 
@@ -89,9 +91,16 @@ def glgd(
     progress : callable, optional
         Called as ``progress(step, max_steps, max_error, rate, seconds)``.
 
+    scheduler : str or distributed.Client, optional
+        ``local:N`` or ``tcp://HOST:PORT``: R lies in chunks on Dask workers, and its grid may be
+        larger than this machine (`cluster.glgd`, which has more to choose).
+    checkpoint : str or path, optional
+        A folder in which a run on a `scheduler` keeps what it needs to go on.
+
     Returns
     -------
     Solution
+        On a `scheduler` a `cluster.ChunkedSolution`, whose R is not brought here unasked.
 
     Raises
     ------
@@ -111,6 +120,20 @@ def glgd(
     >>> solution.status.value, solution.n_steps
     ('converged', 38)
     """
+    if scheduler is not None or checkpoint is not None:
+        from ratiogan import cluster  # upward: only who asks for workers needs Dask
+
+        if threads is not None:
+            raise InputError(
+                "threads are those of this process, on a scheduler each worker has its own.",
+                argument="threads",
+                fix="Leave it out.",
+            )
+        return cluster.glgd(
+            real, gen, game, geometry, step, alpha, tol, max_steps, grid=grid, domain=domain,
+            singular=singular, record=record, snapshots=snapshots, progress=progress,
+            scheduler=scheduler, checkpoint=checkpoint,
+        )  # fmt: skip
     solver = GLGD(
         real, gen, game, geometry, step, alpha, tol, max_steps,
         grid=grid, domain=domain, singular=singular, threads=threads,

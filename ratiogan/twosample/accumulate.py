@@ -35,6 +35,8 @@ class Counts:
         Rows that lie in no cell.
     dropped_nan : int
         Rows left out because of NaN.
+    notes : tuple of str
+        What happened while they were counted: parts that were begun again.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Counts:
         self.counts = np.zeros(grid.shape, dtype=np.int64)
         self.outside = 0
         self.dropped_nan = 0
+        self.notes = ()
 
     @property
     def inside(self):
@@ -141,7 +144,9 @@ class Counts:
                 argument="counts",
                 fix="Count all with one --grid and --domain, or --grid FILE.npz of the first.",
             )
-        total = self.on(self.grid, self.counts + other.counts, _joined(self.label, other.label))
+        total = self.on(
+            self.grid, self.counts + other.counts, joined_labels(self.label, other.label)
+        )
         total.outside += other.outside
         total.dropped_nan += other.dropped_nan
         return total
@@ -296,7 +301,7 @@ def merge(*sources):
     return total
 
 
-def _joined(*labels):
+def joined_labels(*labels):
     """One label for several: the first, and how many more."""
     first, _, rest = labels[0].partition(" and ")
     if all(label == labels[0] for label in labels):

@@ -264,18 +264,7 @@ def _together(one, other):
 
 
 def _counted(pair, grid, progress):
-    made = []
-    for side in (pair.real, pair.gen):
-        if side.counts is not None:
-            made.append(side.counts)
-            continue
-        counts = Counts(grid, label=side.label)
-        for chunk in side.chunks():
-            counts.add(chunk)
-            if progress is not None:
-                progress.rows(counts.rows, side.rows, "rows counted")
-        made.append(counts)
-    return tuple(made)
+    return tuple(side.counted(grid, progress) for side in (pair.real, pair.gen))
 
 
 def _positions(pair, grid):

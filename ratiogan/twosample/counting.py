@@ -1,19 +1,22 @@
 """Counting a source of any length on common cells: one pass where the cells are known, else two."""
 
+import glob
 import math
 import os
 
 import numpy as np
 
 from ratiogan import presets
+from ratiogan.catalogue import PRESETS
 from ratiogan.errors import InputError, check_choice, check_integer
 from ratiogan.grid import Grid, axis_names, broadcast_words, check_domain, plural
 from ratiogan.sources import common_levels, read_grid
 from ratiogan.spec import Spec
 from ratiogan.tables import listed, shorten
-from ratiogan.twosample.accumulate import Counts
-from ratiogan.twosample.reading import ROWS, Reading, open_source, split_rows
-from ratiogan.twosample.scan import LOOK, Scan, scanned, stratified
+from ratiogan.twosample.passes import Levels, Stream, passes_over
+from ratiogan.twosample.reading import Reading
+from ratiogan.twosample.rows import ROWS, open_source, split_rows
+from ratiogan.twosample.scan import LOOK, strata
 
 
 def count(
@@ -28,6 +31,8 @@ def count(
     stdin=None,
     stdin_format="csv",
     progress=None,
+    scheduler=None,
+    checkpoint=None,
 ):
     """Count a source of any length on the cells of a grid, a chunk of rows at a time.
 
@@ -37,9 +42,10 @@ def count(
 
     Parameters
     ----------
-    source : array_like, str, path, or list of str or path
+    source : array_like, Dask collection, str, path, or list of str or path
         Rows of samples (n, d), a file, ``-``, or a preset to draw `n` rows from (10,000 unless it
-        says). Several files are counted together.
+        says). Several files are counted together; ``part-*.npy`` is all that match. A Dask array or
+        data frame is counted partition by partition, never gathered.
     grid : Grid, text, int, tuple or path, optional
         ``auto``, ``1024``, ``256x256``, ``counts``, or a file of edges: one written by
         `Counts.save` will do, so that other machines count on the same cells.
@@ -52,12 +58,19 @@ def count(
     stdin, stdin_format : optional
         What ``-`` reads: ``csv`` or ``npy``.
     progress : Progress, optional
+    scheduler : str or distributed.Client, optional
+        ``local:2`` counts files in two worker processes, ``tcp://HOST:PORT`` on a running cluster
+        (see `cluster`), with the same counts. Arrays, presets and stdin are counted in this
+        process. A Dask collection needs none: the active client is used, or Dask's threads.
+    checkpoint : path, optional
+        A folder that keeps the parts that workers have counted: a second call goes on with them.
 
     Returns
     -------
     Counts
         On at most 3 axes. What lies outside the cells is in `outside`, what was dropped in
-        `dropped_nan`: nothing is lost without a number.
+        `dropped_nan`: nothing is lost without a number. Parts that were counted again, because a
+        worker was lost, are named in `notes`.
 
     Raises
     ------
@@ -72,33 +85,45 @@ def count(
     <Counts array: 4 rows on 2 cells on 0:1>
     """
     check_choice("nan", nan, ("refuse", "drop"))
-    several = isinstance(source, (list, tuple)) and bool(source)
-    several = several and all(isinstance(item, (str, os.PathLike)) for item in source)
-    rng = np.random.SeedSequence(check_integer("seed", seed, minimum=0))
-    readings = [
-        _reading(item, columns, categorical, nan, stream, stdin, stdin_format)
-        for item, stream in zip(
-            source if several else [source],
-            rng.spawn(len(source) if several else 1),
-            strict=True,
-        )
-    ]
-    names = _common_names(readings)
-    cells = _known_cells(read_grid(grid), domain, names, len(readings[0].numbers))
-    if cells is None:
-        cells, chunks = _found_cells(readings, grid, domain, names, progress)
-    else:
-        chunks = [reading.chunks for reading in readings]
-    total = None
-    for reading, again in zip(readings, chunks, strict=True):
-        counts = Counts(cells, reading.rows.source)
-        for chunk in again():
-            counts.add(_recoded(chunk, reading, cells))
-            if progress is not None:
-                progress.rows(counts.rows, reading.rows.rows, "rows counted")
-        counts.dropped_nan = reading.dropped
-        total = counts if total is None else total + counts
+    sources = _listed_sources(source)
+    streams = np.random.SeedSequence(check_integer("seed", seed, minimum=0)).spawn(len(sources))
+    with passes_over(sources, scheduler, checkpoint) as passes:
+        readings = [
+            _reading(item, columns, categorical, nan, stream, stdin, stdin_format)
+            for item, stream in zip(sources, streams, strict=True)
+        ]
+        names = _common_names(readings)
+        cells = _known_cells(read_grid(grid), domain, names, len(readings[0].numbers))
+        samples = [Stream(reading) for reading in readings]
+        if cells is None:
+            cells = _found_cells(passes, samples, grid, domain, names, progress)
+        step = Levels(tuple(axis.levels for axis in cells.axes), cells.names)
+        total = passes.counts([sample.through(step) for sample in samples], cells, progress)
+    total.dropped_nan = sum(reading.tally.dropped for reading in readings)
+    total.notes = tuple(passes.notes)
     return total
+
+
+def _listed_sources(source):
+    """The sources one by one, patterns such as ``part-*.npy`` replaced by the files they match."""
+    if not isinstance(source, (list, tuple)) or not source:
+        source = [source]
+    elif not all(isinstance(item, (str, os.PathLike)) for item in source):
+        return [source]  # rows
+    return [item for given in source for item in _matched(given)]
+
+
+def _matched(source):
+    if not isinstance(source, str) or not any(mark in source for mark in "*?["):
+        return [source]
+    if os.path.exists(source) or source.partition(":")[0] in PRESETS:
+        return [source]
+    found = sorted(glob.glob(source, recursive=True))
+    if not found:
+        raise InputError(
+            f'no file matches "{source}".', argument="source", fix="Check the folder it is in."
+        )
+    return found
 
 
 def _reading(source, columns, categorical, nan, stream, stdin, stdin_format):
@@ -188,19 +213,21 @@ def _known_cells(grid, domain, names, columns):
     return Grid.product(*parts)
 
 
-def _found_cells(readings, grid, domain, names, progress):
-    """Cells for all sources together, and what yields the chunks of each again."""
+def _found_cells(passes, samples, grid, domain, names, progress):
+    """Cells for all sources together."""
+    readings = [sample.reading for sample in samples]
     columns = len(readings[0].numbers)
-    total, chunks, sizes = Scan(columns), [], []
-    for reading in readings:
-        before = total.rows
-        total, again = scanned(reading, total, progress)
-        chunks.append(again)
-        sizes.append(total.rows - before)
-    looks = [
-        stratified(again(), rows, max(1, LOOK * rows // total.rows), np.random.default_rng(0))
-        for again, rows in zip(chunks, sizes, strict=True)
-    ]
+    scans = passes.scans(samples, progress)
+    total = scans[0]
+    for scan in scans[1:]:
+        total = total + scan
+    looks = passes.picks(
+        samples,
+        [
+            strata(scan.rows, max(1, LOOK * scan.rows // total.rows), np.random.default_rng(0))
+            for scan in scans
+        ],
+    )
     levels = []
     for i in range(columns):
         texts = [
@@ -210,23 +237,4 @@ def _found_cells(readings, grid, domain, names, progress):
         levels.append(common_levels(readings[0].rows.heading.name(readings[0].numbers[i]), texts))
     summaries = total.summaries(np.concatenate(looks))
     words = "auto" if grid is None else grid
-    return Grid.covering(summaries, words, domain, names, levels), chunks
-
-
-def _recoded(chunk, reading, grid):
-    """The chunk with its texts as numbers of the levels of the grid; -1 where they are none."""
-    if not any(reading.words):
-        return chunk
-    chunk = np.array(chunk)
-    for i, words in enumerate(reading.words):
-        if words is None:
-            continue
-        axis = grid.axes[i]
-        if axis.kind != "categories":
-            raise InputError(
-                f"column {axis.name} holds text in {reading.rows.source}, the cells are numbers.",
-                argument="grid",
-                fix="Leave it out with --columns.",
-            )
-        chunk[:, i] = axis.encode(words)[chunk[:, i].astype(np.int64)]
-    return chunk
+    return Grid.covering(summaries, words, domain, names, levels)

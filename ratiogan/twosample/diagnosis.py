@@ -1,7 +1,7 @@
 """`diagnose`: what a generator gets wrong, with honest uncertainty on every number."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ratiogan.twosample.cells import bin_pair
 from ratiogan.twosample.estimate import LEAST_ROWS, detectable, measure, precision_recall
 from ratiogan.twosample.ground import can_exclude_0, measure_ground
 from ratiogan.twosample.marginals import compare_marginals
+from ratiogan.twosample.passes import passes_over
 from ratiogan.twosample.regions import UNKNOWN, class_regions, find_regions, ratio_interval
 from ratiogan.twosample.samples import read_pair, seed_of
 from ratiogan.twosample.wording import markdown, summary
@@ -60,6 +61,8 @@ class Diagnosis:
         For more than 3 columns: each column and each pair by itself.
     projected : bool
         Whether the columns were projected: every divergence is then a lower bound.
+    notes : tuple of str
+        Parts of the samples that were read again, because a worker was lost.
     """
 
     finding: str
@@ -85,6 +88,7 @@ class Diagnosis:
     header: tuple = ()
     input: dict = field(default_factory=dict)
     warnings: tuple = ()
+    notes: tuple = ()
 
     def __getattr__(self, name):
         # .jsd, .kl_gen_real, ...: the divergences by their Python names.
@@ -195,6 +199,8 @@ def diagnose(
     stdin_format="csv",
     metric="euclidean",
     progress=None,
+    scheduler=None,
+    checkpoint=None,
 ):
     """Compare samples of a real and a generated distribution.
 
@@ -204,7 +210,7 @@ def diagnose(
 
     Parameters
     ----------
-    real, gen : array_like (n, d), path, text or Counts
+    real, gen : array_like (n, d), Dask array or data frame, path, text or Counts
         Rows are samples. A preset (``ring8:n=10000``) is drawn. None is the default problem.
     grid : Grid, text, int or tuple, optional
         The cells; by default they are chosen from the pooled sample, see `cells.bin_pair`.
@@ -223,6 +229,9 @@ def diagnose(
     metric : {"euclidean", "manhattan"}
         The distance between points, for Wasserstein-1 of two and three columns of numbers.
     progress : callable, optional
+    scheduler, checkpoint : optional
+        Workers that scan and count the samples, see `counting.count`; the statistics, and for more
+        than 3 columns the pairs, are made here from what they found. The report is the same.
 
     Returns
     -------
@@ -245,33 +254,36 @@ def diagnose(
     ('different', 0.0004997501249375312)
     """
     seed = seed_of(rng)
-    pair = read_pair(
-        real,
-        gen,
-        columns=columns,
-        categorical=categorical,
-        nan=nan,
-        seed=seed,
-        group=group,
-        labels_real=labels_real,
-        labels_gen=labels_gen,
-        project=project,
-        stdin=stdin,
-        stdin_format=stdin_format,
-    )
-    return diagnose_pair(
-        pair,
-        grid=grid,
-        domain=domain,
-        level=level,
-        resamples=resamples,
-        seed=seed,
-        unit=unit,
-        projected=project is not None,
-        group=group,
-        metric=metric,
-        progress=progress,
-    )
+    with passes_over((real, gen), scheduler, checkpoint) as passes:
+        pair = read_pair(
+            real,
+            gen,
+            columns=columns,
+            categorical=categorical,
+            nan=nan,
+            seed=seed,
+            group=group,
+            labels_real=labels_real,
+            labels_gen=labels_gen,
+            project=project,
+            stdin=stdin,
+            stdin_format=stdin_format,
+            passes=passes,
+        )
+        found = diagnose_pair(
+            pair,
+            grid=grid,
+            domain=domain,
+            level=level,
+            resamples=resamples,
+            seed=seed,
+            unit=unit,
+            projected=project is not None,
+            group=group,
+            metric=metric,
+            progress=progress,
+        )
+    return replace(found, notes=tuple(passes.notes))
 
 
 def diagnose_pair(

@@ -25,8 +25,10 @@ from ratiogan.sources import (
 from ratiogan.spec import Spec
 from ratiogan.tables import listed
 from ratiogan.twosample.accumulate import Counts
+from ratiogan.twosample.passes import passes_over
 from ratiogan.twosample.projection import fit_projection
-from ratiogan.twosample.reading import ROWS, Reading, Rows, open_source, split_rows
+from ratiogan.twosample.reading import Reading
+from ratiogan.twosample.rows import ROWS, Rows, open_source, split_rows
 from ratiogan.twosample.sides import (
     Pair,
     seen_through,
@@ -58,16 +60,18 @@ def read_pair(
     project=None,
     stdin=None,
     stdin_format="csv",
+    passes=None,
 ):
     """Read two samples, with their columns paired.
 
     Parameters
     ----------
     real, gen : array_like, str, path or Counts, optional
-        Rows of samples (n, d), a data frame, a file, ``-``, a preset to draw from, or counts. None
-        for both is the example: `ring8` and `ring8:drop=4,thin=7`. A preset draws `n` rows if it
-        says so (``normal:n=500``), else 20,000 as `real` and 10,000 as `gen`. Beside data in one
-        column it takes the moments of those for the parameters it leaves open.
+        Rows of samples (n, d), a data frame, a Dask array or data frame, a file, ``-``, a preset to
+        draw from, or counts. None for both is the example: `ring8` and `ring8:drop=4,thin=7`. A
+        preset draws `n` rows if it says so (``normal:n=500``), else 20,000 as `real` and 10,000 as
+        `gen`. Beside data in one column it takes the moments of those for the parameters it leaves
+        open.
     columns : text or sequence, optional
         Names or 0-based numbers of the columns to use.
     categorical : text or sequence, optional
@@ -84,6 +88,8 @@ def read_pair(
         ``pca:K``, or a (d, K) matrix or a file of it: many columns become K.
     stdin, stdin_format : optional
         What ``-`` reads: ``csv`` or ``npy``.
+    passes : optional
+        Who reads the rows: see `passes.passes_over`.
 
     Returns
     -------
@@ -108,6 +114,7 @@ def read_pair(
     _check_both(real, gen)
     if real is None and gen is None:
         real, gen = DEFAULT_REAL, DEFAULT_GEN
+    passes = passes_over((real, gen)) if passes is None else passes
     sources = {
         role: blaming(role, _opened, source, stdin, stdin_format, role)
         for role, source in (("real", real), ("gen", gen))
@@ -124,11 +131,11 @@ def read_pair(
         role: _reading(sources[role], heading, wanted, nan, groups[role], labels[role], role)
         for role, heading in headings.items()
     }
-    made = {role: blaming(role, side_of_rows, reading) for role, reading in readings.items()}
+    made = {role: blaming(role, side_of_rows, r, passes) for role, r in readings.items()}
     made.update({role: side_of_counts(s) for role, s in sources.items() if isinstance(s, Counts)})
     names, levels = _columns_of(sources, headings, readings)
     made = {
-        role: with_levels(side, readings[role], levels) if role in readings else side
+        role: with_levels(side, readings[role], tuple(names), levels) if role in readings else side
         for role, side in made.items()
     }
     notes = {}
@@ -311,7 +318,7 @@ def _columns_of(sources, headings, readings):
             levels.append(grid.axes[i].levels)
             continue
         levels.append(common_levels(first.name(i), found))
-        refuse_names(first.name(i), levels[-1], max(r.seen for r in readings.values()))
+        refuse_names(first.name(i), levels[-1], max(r.tally.seen for r in readings.values()))
     if named is None and grid is not None:
         names = grid.names
     return names, tuple(levels)

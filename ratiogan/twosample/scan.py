@@ -80,6 +80,17 @@ class Scan:
             if self._part[i] is None:
                 self._note_whole(i, x[:, i])
 
+    def __add__(self, other):
+        """What one pass over both samples, one after the other, would have found."""
+        both = Scan(len(self.low))
+        both.rows = self.rows + other.rows
+        both.low, both.high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        for i, (mine, others) in enumerate(zip(self._whole, other._whole, strict=True)):
+            both._part[i] = other._part[i] if self._part[i] is None else self._part[i]
+            whole = None if mine is None or others is None else mine | others
+            both._whole[i] = None if whole is None or len(whole) > FEW_INTEGERS else whole
+        return both
+
     def _note_whole(self, i, column):
         parts = column[column != np.floor(column)]
         if parts.size:
@@ -113,45 +124,28 @@ class Scan:
         return are_few(self.high[i] - self.low[i], len(whole), self.rows)
 
 
-def scanned(reading, scan=None, progress=None):
-    """Run through a reading once: its `Scan`, and a function that yields the chunks again.
-
-    Parameters
-    ----------
-    reading : Reading
-    scan : Scan, optional
-        One to go on with.
-    progress : Progress, optional
-    """
-    scan = Scan(reading.width) if scan is None else scan
-    spool = Spool(reading.width) if reading.rows.is_text else None
-    done = 0
-    for chunk in reading.chunks():
-        scan.add(chunk)
-        if spool is not None:
-            spool.append(chunk)
-        if progress is not None:
-            done += len(chunk)
-            progress.rows(done, reading.rows.rows, "rows read")
-    return scan, reading.chunks if spool is None else spool.chunks
-
-
-def stratified(chunks, rows, k, rng):
-    """At most `k` rows, one from each of `k` equal stretches of the sample, at a random place.
+def strata(rows, k, rng):
+    """Places of `k` rows, one in each of `k` equal stretches of `rows`, at random; None for all.
 
     Every row is as likely as any other, and no list of `rows` numbers is made.
     """
     if k >= rows:
-        return np.concatenate([np.array(chunk) for chunk in chunks])
+        return None
     wanted = np.floor((np.arange(k) + rng.random(k)) * (rows / k)).astype(np.int64)
-    wanted = np.minimum(wanted, rows - 1)
+    return np.minimum(wanted, rows - 1)
+
+
+def picked(chunks, wanted):
+    """A list of arrays with the rows at the places `wanted`, which increase; None for all."""
+    if wanted is None:
+        return [np.array(chunk) for chunk in chunks]
     parts, start = [], 0
     for chunk in chunks:
         first, last = np.searchsorted(wanted, [start, start + len(chunk)])
         if last > first:
             parts.append(chunk[wanted[first:last] - start])
         start += len(chunk)
-    return np.concatenate(parts)
+    return parts
 
 
 def _extremes(x, low, high):

@@ -7,8 +7,11 @@ import numpy as np
 
 from ratiogan.errors import InputError, check_integer
 from ratiogan.twosample.accumulate import Counts
+from ratiogan.twosample.passes import Columns, Here, Levels, Stream, level_numbers
 from ratiogan.twosample.projection import Projection
-from ratiogan.twosample.scan import CHUNK, LOOK, Scan, scanned, stratified
+from ratiogan.twosample.reading import Reading
+from ratiogan.twosample.rows import open_source
+from ratiogan.twosample.scan import LOOK, strata
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,8 @@ class Side:
     high: np.ndarray
     dropped_nan: int = 0
     counts: Counts | None = None
-    _chunks: object = field(default=None, repr=False)
+    _stream: Stream = field(default=None, repr=False)
+    _passes: object = field(default=None, repr=False)
     _scan: object = field(default=None, repr=False)
     _words: object = field(default=None, repr=False)
     _columns: tuple = field(default=(), repr=False)
@@ -49,23 +53,25 @@ class Side:
         return len(self.low)
 
     def chunks(self):
-        """Yield the rows as float64 arrays (m, columns), in order.
+        """The rows, one after the other, as float64 arrays (m, columns), in order.
 
         Raises
         ------
         InputError
             If the source is counts, which have no rows.
         """
-        if self._chunks is None:
+        return self._seen.chunks()
+
+    @property
+    def _seen(self):
+        """The rows with the columns in use."""
+        if self._stream is None:
             raise InputError(
                 f"{self.label} holds counts, not samples.",
                 argument="source",
                 fix="Use the cells they were counted on.",
             )
-        columns = list(self._columns)
-        for chunk in self._chunks():
-            whole = columns == list(range(chunk.shape[1]))
-            yield chunk if whole else np.ascontiguousarray(chunk[:, columns])
+        return self._stream.through(Columns(self._columns))
 
     def sample(self, k, rng=0):
         """At most `k` of the rows, shape (<= k, columns): all of them, or one of each k-th part.
@@ -76,7 +82,15 @@ class Side:
         rng : int or numpy.random.Generator
         """
         k = check_integer("k", k, minimum=1)
-        return stratified(self.chunks(), self.rows, k, np.random.default_rng(rng))
+        wanted = strata(self.rows, k, np.random.default_rng(rng))
+        seen = self._seen
+        return self._passes.picks([seen], [wanted])[0]
+
+    def counted(self, grid, progress=None):
+        """The counts of all rows on the cells of a grid; those given, if the source was counts."""
+        if self.counts is not None:
+            return self.counts
+        return self._passes.counts([self._seen], grid, progress)
 
     def summaries(self):
         """A `grid.Summary` per column: exact but for quartiles, taken from 100,000 rows."""
@@ -92,7 +106,7 @@ class Side:
         """The class of each row in use, array of str; None where no group was named."""
         if self._words is None:
             return None
-        parts = [np.array(chunk[:, -1], dtype=np.int64) for chunk in self._chunks()]
+        parts = [np.array(chunk[:, -1], dtype=np.int64) for chunk in self._stream.chunks()]
         return np.array(list(self._words))[np.concatenate(parts)]
 
     def take(self, columns):
@@ -178,9 +192,10 @@ class Pair:
         return record
 
 
-def side_of_rows(reading):
+def side_of_rows(reading, passes):
     """A side of rows, scanned once; levels are still in the order in which they appeared."""
-    scan, chunks = scanned(reading)
+    stream = Stream(reading)
+    [scan] = passes.scans([stream])
     count = reading.width - reading.has_class
     return Side(
         reading.rows.source,
@@ -188,8 +203,9 @@ def side_of_rows(reading):
         scan.rows,
         scan.low[:count],
         scan.high[:count],
-        reading.dropped,
-        _chunks=chunks,
+        reading.tally.dropped,
+        _stream=stream,
+        _passes=passes,
         _scan=scan,
         _words=reading.words[-1] if reading.has_class else None,
         _columns=tuple(range(count)),
@@ -203,69 +219,46 @@ def side_of_counts(counts):
     return Side(counts.label, "counts", counts.rows, low, high, counts.dropped_nan, counts)
 
 
-def with_levels(side, reading, levels):
+def with_levels(side, reading, names, levels):
     """The side with its texts as numbers of the common levels; -1 where a text is none of them."""
-    maps = [None] * len(levels)
-    low, high = side.low.copy(), side.high.copy()
-    for i, names in enumerate(levels):
-        if names:
-            place = {name: float(number) for number, name in enumerate(names)}
-            maps[i] = np.array([place.get(word, -1.0) for word in reading.words[i]])
-            low[i], high[i] = maps[i].min(), maps[i].max()
     if not any(levels):
         return side
-    stored = side._chunks
-
-    def recoded():
-        for chunk in stored():
-            chunk = np.array(chunk)
-            for i, table in enumerate(maps):
-                if table is not None:
-                    chunk[:, i] = table[chunk[:, i].astype(np.int64)]
-            yield chunk
-
-    return replace(side, low=low, high=high, _chunks=recoded)
+    low, high = side.low.copy(), side.high.copy()
+    for i, known in enumerate(levels):
+        if known:
+            found = level_numbers(reading.words[i], known)
+            low[i], high[i] = found.min(), found.max()
+    return replace(side, low=low, high=high, _stream=side._stream.through(Levels(levels, names)))
 
 
-def side_of_array(x, **facts):
+def side_of_array(x, label, kind):
     """A side whose rows are an array."""
-    scan = Scan(x.shape[1])
-    step = max(1, CHUNK // x.shape[1])
+    rows = open_source(x, label=label)
+    return replace(side_of_rows(Reading(rows, list(range(x.shape[1]))), Here()), kind=kind)
 
-    def chunks():
-        for start in range(0, len(x), step):
-            yield x[start : start + step]
 
-    for chunk in chunks():
-        scan.add(chunk)
-    return Side(
-        rows=len(x),
-        low=scan.low,
-        high=scan.high,
-        _chunks=chunks,
-        _scan=scan,
-        _columns=tuple(range(x.shape[1])),
-        **facts,
-    )
+@dataclass(frozen=True)
+class Projected:
+    """A step: the columns in use projected; the class column stays the last."""
+
+    projection: Projection
+    columns: tuple
+
+    def __call__(self, chunk, reading):
+        rest = chunk[:, len(self.columns) :]
+        return np.column_stack([self.projection(chunk[:, self.columns]), rest])
 
 
 def seen_through(side, projection):
-    """The side with its columns projected, scanned again; the class column stays the last."""
-    stored, columns = side._chunks, list(side._columns)
-    width = len(projection.names)
-
-    def projected():
-        for chunk in stored():
-            yield np.column_stack([projection(chunk[:, columns]), chunk[:, len(columns) :]])
-
-    scan = Scan(width)
-    for chunk in projected():
-        scan.add(np.ascontiguousarray(chunk[:, :width]))
+    """The side with its columns projected, scanned again."""
+    stream = side._stream.through(Projected(projection, side._columns))
+    columns = tuple(range(len(projection.names)))
+    [scan] = side._passes.scans([stream.through(Columns(columns))])
     return replace(
         side,
         low=scan.low,
         high=scan.high,
-        _chunks=projected,
+        _stream=stream,
         _scan=scan,
-        _columns=tuple(range(width)),
+        _columns=columns,
     )
