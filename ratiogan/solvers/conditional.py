@@ -20,6 +20,7 @@ from ratiogan.solvers import outcome
 from ratiogan.solvers.glgd import GLGD
 from ratiogan.solvers.measure import measure, measure_rows
 from ratiogan.solvers.rows import REACHED, RowsGeometry, RowSteps
+from ratiogan.sums import ordered_sum
 from ratiogan.text import significant
 from ratiogan.trace import x_name, x_text
 
@@ -175,9 +176,7 @@ class Conditional(GLGD):
         threads=None,
     ):
         check_choice("singular", singular, ("error", "restrict"))
-        default_real, default_gen = presets.defaults([self.name])
-        real = default_real if real is None else real
-        real, gen = presets.problem(real, default_gen if gen is None else gen, grid, domain)
+        real, gen = joint_problem(real, gen, grid, domain)
         gen, self.x_difference = with_shares_of(real, gen, singular)
         super().__init__(
             real, gen, game, geometry, "constant", alpha, tol, max_steps, threads=threads
@@ -191,10 +190,10 @@ class Conditional(GLGD):
         x = self.real.grid.axes[0]
         counts = self.real.support.reshape(x.size, -1).sum(axis=1)
         self._used = np.flatnonzero(counts)
-        # Which y each cell has: the marginal of y is a sum over x.
         y = self.real.grid.size // x.size
-        self._columns = None if (counts == y).all() else np.flatnonzero(self.real.support) % y
-        return RowsGeometry(name, masses, density, counts[self._used], x.widths[self._used])
+        columns = None if (counts == y).all() else np.flatnonzero(self.real.support) % y
+        used = counts[self._used], x.widths[self._used]
+        return RowsGeometry(name, masses, density, *used, y, columns)
 
     def _make_rule(self):
         return RowSteps(self.game, self.geometry, self.alpha, self.tol, self.team, self.ratio)
@@ -212,14 +211,12 @@ class Conditional(GLGD):
     def measure(self):
         """The trace row of the present R: averages over p(x), and the worst x."""
         rule, geometry, shares = self.rule, self.geometry, self.geometry.shares
-        found = measure_rows(
-            self.game, geometry.name, rule.rows, rule.masses, rule.density, self.team
-        )
+        found, gen_sums = self._measured()
         self._errors, self._found = found["max_error"], found
         worst = int(np.argmax(np.where(self._likely, found["js"], -1.0)))
         with np.errstate(invalid="ignore", over="ignore"):
             average = {
-                key: float(shares @ found[key])
+                key: ordered_sum(found[key], shares)
                 for key in ("cost", "g", "d", "kl", "js", "mean_ratio", "gap_bound")
             }
             # The entropy of p(x, y) from those of p(y|x).
@@ -228,35 +225,40 @@ class Conditional(GLGD):
             row = {
                 **{key: average[key] for key in ("cost", "g", "d", "kl", "js")},
                 "max_error": float(found["max_error"].max()),
-                "rms_error": math.sqrt(shares @ found["rms_error"] ** 2),
+                "rms_error": math.sqrt(ordered_sum(found["rms_error"] ** 2, shares)),
                 "min_ratio": float(found["min_ratio"].min()),
                 "max_ratio": float(found["max_ratio"].max()),
                 "mean_ratio": average["mean_ratio"],
-                "effective_support": float(np.exp(-(shares @ entropy))),
-                "grad_norm": math.sqrt(shares @ slopes),
+                "effective_support": float(np.exp(-ordered_sum(entropy, shares))),
+                "grad_norm": math.sqrt(ordered_sum(slopes, shares)),
                 "gap_bound": average["gap_bound"],
                 "kl_worst": float(found["kl"][self._likely].max()),
                 "js_worst": float(found["js"][worst]),
                 "worst_x": float(self.x[worst]),
-                "js_marginal": self._marginal_divergence(),
+                "js_marginal": self._marginal_divergence(gen_sums),
                 "constraint_error": float(np.abs(found["mean_ratio"] - 1.0).max()),
                 "projected": rule.projected,
                 "halvings": rule.halvings,
             }
         self._max_error, self._most = row["max_error"], row["max_ratio"]
-        return row
+        # One NaN of many is the minimum of an array: which one depends on where it lies in memory.
+        return {key: value if value == value else math.nan for key, value in row.items()}
 
-    def _marginal_divergence(self):
+    def _measured(self):
+        """What `measure_rows` finds in every row, and p_r R summed over groups of x."""
+        rule, geometry = self.rule, self.geometry
+        found = measure_rows(
+            self.game, geometry.name, rule.rows, rule.masses, rule.density, self.team
+        )
+        return found, geometry.sums_over_x(self.ratio)
+
+    @cached_property
+    def _real_marginal(self):
+        return self.geometry.sums_over_x().sum(axis=0)
+
+    def _marginal_divergence(self, gen_sums):
         """The JSD of p_g(y) and p_r(y)."""
-        width = self.real.grid.size // self.real.grid.axes[0].size
-
-        def marginal(mass):
-            if self._columns is None:
-                return mass.reshape(-1, width).sum(axis=0)
-            return np.bincount(self._columns, mass, width)
-
-        real = marginal(self.geometry.masses)
-        gen = marginal(self.geometry.masses * self.ratio)
+        real, gen = self._real_marginal, gen_sums.sum(axis=0)
         here = real > 0
         masses = real[here]
         masses.flags.writeable = False
@@ -402,6 +404,13 @@ def _convexity(trace):
     holds = trace.js_marginal <= trace.js * (1 + _ROUND_OFF) + _NOTHING
     measured = outcome.share_of(holds, trace)
     return Prediction("JSD of y <= average JSD of p(y|x)", "yes", measured)
+
+
+def joint_problem(real=None, gen=None, grid=None, domain=None):
+    """As `presets.problem`, with defaults of two columns."""
+    default_real, default_gen = presets.defaults(["conditional"])
+    real = default_real if real is None else real
+    return presets.problem(real, default_gen if gen is None else gen, grid, domain)
 
 
 def with_shares_of(real, gen, singular="error"):

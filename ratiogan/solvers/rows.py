@@ -4,6 +4,7 @@
 x, whose rows keep in step and are each frozen where the row alone would stop.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy as np
 from ratiogan.ratio import Geometry
 from ratiogan.solvers.measure import INFINITY_BITS
 from ratiogan.solvers.steps import (
+    FAR,
     LARGEST_BLOCK,
     LONGEST_BLOCK,
+    SHORT,
     ConstantSteps,
     FusedSteps,
     Rule,
@@ -22,12 +25,13 @@ from ratiogan.solvers.steps import (
     run_rows,
 )
 from ratiogan.solvers.team import SOLO
-from ratiogan.sums import chunk_count, ordered_sum
+from ratiogan.sums import CHUNK, chunk_count, ordered_sum
 
 # What a row is doing; the larger, the more it says about the run as a whole.
 ACTIVE, REACHED, STATIONARY, SETTLED, UNCOVERED, UNDEFINED, DIVERGED = range(7)
 ENDINGS = ("", "converged", "stationary", "settled", "uncovered", "undefined", "diverged")
 _REPEATS = 16  # after so many steps a row that has not changed never will
+_GROUPED, _GROUPED_WIDE = 64, 8  # neighbouring x that are summed by themselves
 
 
 class SideBySide:
@@ -111,15 +115,59 @@ class RowsGeometry(Geometry):
         How many cells each row has.
     widths : array (B,)
         The lengths of the cells of x: p(x) is the mass of a row over its width.
+    y_cells : int, optional
+        How many cells y has; by default those of the longest row.
+    columns : int array (M,), optional
+        Which of them each cell is, where rows do not have all.
+
+    Attributes
+    ----------
+    longest : int
+        Cells of the longest row: as many as `RowSteps` gives to all of them.
     """
 
-    def __init__(self, name, masses, density, counts, widths):
+    def __init__(self, name, masses, density, counts, widths, y_cells=None, columns=None):
         super().__init__(name, masses, density)
-        self.counts = counts
+        self.counts, self.widths = counts, widths
+        self.longest = int(counts.max())
+        self.y_cells, self.columns = y_cells or self.longest, columns
         starts = np.append(0, np.cumsum(counts))
         self.spans = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
         self.shares = np.array([masses[first:last].sum() for first, last in self.spans])
         self.x_density = self.shares / widths
+
+    def part(self, first, last):
+        """The rows first..last - 1, with what makes their steps those they have in the whole."""
+        cells = slice(self.spans[first][0], self.spans[last - 1][1])
+        density, columns = (None if a is None else a[cells] for a in (self.density, self.columns))
+        rows = slice(first, last)
+        part = RowsGeometry(
+            self.name, self.masses[cells], density, self.counts[rows], self.widths[rows],
+            self.y_cells, columns,
+        )  # fmt: skip
+        part.longest, part.max_density = self.longest, self.max_density
+        return part
+
+    @property
+    def group(self):
+        """How many neighbouring x `sums_over_x` sums by themselves."""
+        return _GROUPED if self.y_cells <= CHUNK else _GROUPED_WIDE
+
+    def sums_over_x(self, ratio=None):
+        """The sums of w, or of w R, over every group of x: array (groups, y_cells).
+
+        Who holds whole groups can sum them alone; the sum over all groups is the marginal of y.
+        """
+        sums = np.empty((-(-len(self.spans) // self.group), self.y_cells))
+        for k, row in enumerate(sums):
+            spans = self.spans[k * self.group : (k + 1) * self.group]
+            cells = slice(spans[0][0], spans[-1][1])
+            mass = self.masses[cells] if ratio is None else self.masses[cells] * ratio[cells]
+            if self.columns is None:
+                row[:] = mass.reshape(-1, self.y_cells).sum(axis=0)
+            else:
+                row[:] = np.bincount(self.columns[cells], mass, self.y_cells)
+        return sums
 
     def row(self, i):
         """The geometry of p(y|x) in row i."""
@@ -158,7 +206,74 @@ class RowsGeometry(Geometry):
         return best(of(self.row(i)) * self.x_density[i] for i in rows[low <= high.min()].tolist())
 
 
-class RowSteps(Rule):
+class RowsRule(Rule):
+    """What is decided about the rows of a game with one constraint per x, wherever they are.
+
+    Parameters
+    ----------
+    game : Game
+    geometry : RowsGeometry
+    alpha, tol : float
+    team : Team
+
+    Attributes
+    ----------
+    codes : int array (B,)
+        ACTIVE, or what the row came to.
+    """
+
+    def __init__(self, game, geometry, alpha, tol, team):
+        super().__init__(game, geometry, alpha, tol, team)
+        self.halves = geometry.is_linear and game.signal_at_zero == -np.inf
+        self.is_fused = fits_one_pass(game, geometry, alpha)
+        self.codes = np.full(len(geometry.counts), ACTIVE)
+
+    def planned(self, n):
+        """How many of `n` steps to take before looking again."""
+        # What is not compiled takes a step at a time, so that Ctrl-C is answered.
+        if not self.is_fused:
+            return 1
+        cells = len(self.codes) * self.geometry.longest
+        return min(n, LONGEST_BLOCK, max(1, LARGEST_BLOCK // cells))
+
+    def concluded(self, n, taken):
+        """How many of `n` steps the rows have taken together; each has taken `taken` at most."""
+        self._judge()
+        return n if (self.codes == ACTIVE).any() else max(1, taken)
+
+    def mark(self, rows, code):
+        """End these rows (bool array (B,)), with what they came to."""
+        self.codes[rows] = code
+        self._judge()
+
+    def find_uncovered(self, lowest, slope):
+        """Mark rows that a multiplicative step moves no more, though cells are empty.
+
+        Parameters
+        ----------
+        lowest, slope : array (B,)
+            min R, and whether the norm of the projected gradient is next to nothing.
+        """
+        if not self.geometry.is_linear:
+            empty = (lowest == 0) & np.isin(self.codes, (ACTIVE, STATIONARY))
+            self.mark(empty & (slope | (self.codes == STATIONARY)), UNCOVERED)
+
+    def settle(self, rows):
+        """Stop these rows: they will not converge, and have shown what they do instead."""
+        self.mark(rows & (self.codes == ACTIVE), SETTLED)
+
+    @property
+    def ending(self):
+        """What the rows came to as a whole: a reason to stop, or None."""
+        return None if (self.codes == ACTIVE).any() else ENDINGS[self.codes.max()]
+
+    def _judge(self):
+        moving = (self.codes == ACTIVE).any()
+        self.reached = bool((self.codes == REACHED).all())
+        self.stationary = not moving and not self.reached
+
+
+class RowSteps(RowsRule):
     """R(.|x) <- step(R(.|x), u, alpha) for every x, each row until it meets the tolerance.
 
     Rows that need no more than plain steps are one compiled call; a row with a step in question
@@ -180,14 +295,11 @@ class RowSteps(Rule):
         nothing.
     masses, density : array (B, N)
         p(y|x) as masses, and as densities in `lebesgue` (masses elsewhere); read-only.
-    codes : int array (B,)
-        ACTIVE, or what the row came to.
     """
 
     def __init__(self, game, geometry, alpha, tol, team, ratio):
         super().__init__(game, geometry, alpha, tol, team)
-        self.halves = geometry.is_linear and game.signal_at_zero == -np.inf
-        count, width = len(geometry.counts), int(geometry.counts.max())
+        count, width = len(geometry.counts), geometry.longest
         self.own = None  # which cells of the arrays are no copies; None: all
         if (geometry.counts < width).any():
             self.own = np.arange(width) < geometry.counts[:, None]
@@ -205,7 +317,6 @@ class RowSteps(Rule):
             if self.density is not self.masses:
                 self.density[self.copies] = self.density[self.origin]
         self.masses.flags.writeable = self.density.flags.writeable = False
-        self.codes = np.full(count, ACTIVE)
         lowest = self.rows.min(axis=1)
         error = np.abs(self.rows - 1.0).max(axis=1)
         if self.halves:
@@ -213,9 +324,8 @@ class RowSteps(Rule):
         self.codes[(error < tol) | ((error == 0) & (tol > 0))] = REACHED
         self.least = np.ascontiguousarray(lowest).view(np.int64)
         self.block = np.ones(count, dtype=np.int64)
-        self.side, self._alone = None, {}
-        if fits_one_pass(game, geometry, alpha):
-            self.side = self._side()
+        self._alone = {}
+        self.side = self._side() if self.is_fused else None
         self._judge()
 
     def _spread(self, values):
@@ -243,23 +353,26 @@ class RowSteps(Rule):
             lowest = np.zeros(len(alphas), dtype=np.int64)
         limits = np.column_stack([lowest, np.full(len(alphas), bits_of(self.tol))])
         scalars = np.column_stack([alphas, totals])
-        return SideBySide(
-            self._rule(0), self.rows, self.masses, self.density, scalars, limits, self.team
-        )
+        # By the length that all rows have here, and not by the own one of the first.
+        rule = copy(self._rule(0))
+        rule.stretch = SHORT if geometry.longest > FAR else CHUNK
+        return SideBySide(rule, self.rows, self.masses, self.density, scalars, limits, self.team)
 
     def _rule(self, row):
         """The step rule of one row alone, on its own cells."""
         if row not in self._alone:
-            fused = fits_one_pass(self.game, self.geometry, self.alpha)
-            kind = FusedSteps if fused else ConstantSteps
+            kind = FusedSteps if self.is_fused else ConstantSteps
             alpha = self.alpha * self.geometry.pace[row]
             self._alone[row] = kind(self.game, self.geometry.row(row), alpha, self.tol, SOLO)
         return self._alone[row]
 
     def advance(self, ratio, n):
         """Take up to `n` steps in place on every row that still moves; returns how many."""
-        # What is not compiled takes a step at a time, so that Ctrl-C is answered.
-        n = min(n, LONGEST_BLOCK, max(1, LARGEST_BLOCK // self.rows.size)) if self.side else 1
+        n = self.planned(n)
+        return self.concluded(n, self.march(ratio, n))
+
+    def march(self, ratio, n):
+        """Take `n` steps on every row that moves so long; the most that one of them took."""
         taken = np.zeros(len(self.codes), dtype=np.int64)
         while True:
             left = np.where(self.codes == ACTIVE, n - taken, 0)
@@ -272,8 +385,7 @@ class RowSteps(Rule):
             ratio[:] = self.rows[self.own]
         self.projected = sum(rule.projected for rule in self._alone.values())
         self.halvings = sum(rule.halvings for rule in self._alone.values())
-        self._judge()
-        return n if (self.codes == ACTIVE).any() else max(1, int(taken.max()))
+        return int(taken.max())
 
     def _march(self, left):
         """A block of steps on all rows with some left; how many of each stand."""
@@ -327,31 +439,3 @@ class RowSteps(Rule):
         elif rule.stationary:
             self.codes[row] = STATIONARY
         rule.reached = False
-
-    def find_uncovered(self, lowest, slope):
-        """Mark rows that a multiplicative step moves no more, though cells are empty.
-
-        Parameters
-        ----------
-        lowest, slope : array (B,)
-            min R, and whether the norm of the projected gradient is next to nothing.
-        """
-        if not self.geometry.is_linear:
-            empty = (lowest == 0) & np.isin(self.codes, (ACTIVE, STATIONARY))
-            self.codes[empty & (slope | (self.codes == STATIONARY))] = UNCOVERED
-            self._judge()
-
-    def settle(self, rows):
-        """Stop these rows: they will not converge, and have shown what they do instead."""
-        self.codes[rows & (self.codes == ACTIVE)] = SETTLED
-        self._judge()
-
-    @property
-    def ending(self):
-        """What the rows came to as a whole: a reason to stop, or None."""
-        return None if (self.codes == ACTIVE).any() else ENDINGS[self.codes.max()]
-
-    def _judge(self):
-        moving = (self.codes == ACTIVE).any()
-        self.reached = bool((self.codes == REACHED).all())
-        self.stationary = not moving and not self.reached
