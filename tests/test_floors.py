@@ -50,6 +50,7 @@ LAZY = {
     ("ratiogan.cluster.*", "distributed"): "an extra: a start without a scheduler needs it not",
     ("ratiogan.cluster.sweeps", "cloudpickle"): "a part of that extra",
     ("ratiogan.solvers.glgd", "ratiogan.cluster"): "upward: only who asks for workers needs Dask",
+    ("ratiogan.solvers.conditional", "ratiogan.cluster"): "as for glgd",
     ("ratiogan.cluster.*", "dask"): "as for distributed",
     (
         "ratiogan.twosample.passes",

@@ -75,27 +75,41 @@ def glgd(job, **options):
         *("game", "geometry", "alpha", "tol", "max-steps"),
         *RESULTS,
         *("animate", "html"),
+        *CLUSTER,
     ),
 )
 def conditional(job, **options):
-    return _descend(job, "conditional", options)
+    where = {name: options.pop(name) for name in CLUSTER}
+    if where["scheduler"] is None and where["checkpoint"] is None:
+        return _descend(job, "conditional", options)
+    from ratiogan.cluster.connection import check_place
+
+    check_place(**where)
+
+    def tell(sentence):
+        if not job.quiet:
+            click.echo(f"note: {sentence}", err=True)
+
+    return _descend(job, "conditional", options, {**where, "tell": tell})
 
 
-def _descend(job, name, options):
-    """GLGD, of p(y) or of p(y|x)."""
+def _descend(job, name, options, where=None):
+    """GLGD, of p(y) or of p(y|x); `where` is a scheduler, and what belongs to it."""
     results = Results(name, options)
     problem = _read_problem(options, [name])
     import ratiogan
+    from ratiogan import cluster
 
+    solver = getattr(cluster if where else ratiogan, name)
     chosen = name == "conditional" and _choose_geometry(options, problem)
     tol = options["tol"]
     # With tol 0 there is no error to head for: the steps themselves are counted.
     with progress_of(job, name, 1e-10 if tol is None else tol or None) as progress:
-        solution = getattr(ratiogan, name)(
+        solution = solver(
             real=problem.real,
             gen=problem.gen,
-            threads=job.threads,
             progress=progress,
+            **(where or {"threads": job.threads}),
             **_given(options),
         )
     if chosen:

@@ -9,6 +9,7 @@ import importlib
 # Public name -> the module that defines it.
 _PUBLIC = {
     "ChunkedSolution": "solution",
+    "conditional": "rows",
     "connected": "connection",
     "glgd": "grids",
     "read_chunks": "solution",

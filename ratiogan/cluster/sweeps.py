@@ -61,7 +61,7 @@ def run_calls(calls, real, gen, *, scheduler, checkpoint=None, progress=None):
     held = sum(number in store for number in range(len(calls))) if store is not None else 0
     with connected(scheduler) as client, _telling(progress, len(calls), held) as tell:
         problem = _sent(client, {"real": real, "gen": gen})
-        rows = [(_packed(*call), problem) for call in calls]
+        rows = [(packed(label, call), problem) for label, *call in calls]
 
         def on_done(number, result):
             if isinstance(result, InputError):
@@ -88,15 +88,15 @@ def _keep(result, path):
         result.save(path)
 
 
-def _packed(label, solver, options):
-    """A call as bytes. Losses of your own go by value: workers may not see their file."""
+def packed(label, thing):
+    """Anything as bytes. Losses of your own go by value: workers may not see their file."""
     import cloudpickle
 
     files = [module for name, module in sys.modules.items() if name.startswith(USER_MODULE)]
     for module in files:
         cloudpickle.register_pickle_by_value(module)
     try:
-        return cloudpickle.dumps((solver, options))
+        return cloudpickle.dumps(thing)
     except Exception as error:  # whatever the user's objects raise when they are asked
         raise InputError(
             f"{label} cannot be sent to workers ({told(error)}).",
@@ -174,13 +174,15 @@ def _facts(calls, real, gen):
         "grid": real.grid.describe(),
         "digest of the problem": _digest(array.tobytes() for array in arrays),
         "digest of the settings": _digest(
-            repr((label, solver.__name__, {k: _text(v) for k, v in options.items()})).encode()
+            repr(
+                (label, solver.__name__, {k: setting_text(v) for k, v in options.items()})
+            ).encode()
             for label, solver, options in calls
         ),
     }
 
 
-def _text(value):
+def setting_text(value):
     """A setting as text that is the same in every process."""
     if isinstance(value, np.ndarray):
         return _digest([repr((value.shape, value.dtype.str)).encode(), value.tobytes()])

@@ -17,7 +17,7 @@ from ratiogan.errors import InputError, check_choice
 from ratiogan.ratio import Geometry
 from ratiogan.solution import Prediction, Status
 from ratiogan.solvers import outcome
-from ratiogan.solvers.glgd import GLGD
+from ratiogan.solvers.glgd import GLGD, refuse_threads
 from ratiogan.solvers.measure import measure, measure_rows
 from ratiogan.solvers.rows import REACHED, RowsGeometry, RowSteps
 from ratiogan.sums import ordered_sum
@@ -52,6 +52,8 @@ def conditional(
     snapshots="auto",
     threads=None,
     progress=False,
+    scheduler=None,
+    checkpoint=None,
 ):
     """Descend the generator's loss of a conditional game, for every x at once.
 
@@ -93,6 +95,11 @@ def conditional(
         depend on it, to the byte.
     progress : callable, optional
         Called as ``progress(step, max_steps, max_error, rate, seconds)``.
+    scheduler : str or distributed.Client, optional
+        ``local:N`` or ``tcp://HOST:PORT``: the rows are spread over Dask workers
+        (`cluster.conditional`). The result does not depend on it, to the byte.
+    checkpoint : str or path, optional
+        A folder in which a run on a `scheduler` keeps what it needs to go on.
 
     Returns
     -------
@@ -127,6 +134,15 @@ def conditional(
     >>> bool(trace.js_marginal[0] < 1e-15), round(float(trace.js[0]), 3), float(trace.worst_x[0])
     (True, 0.039, 0.9375)
     """
+    if scheduler is not None or checkpoint is not None:
+        from ratiogan import cluster  # upward: only who asks for workers needs Dask
+
+        refuse_threads(threads)
+        return cluster.conditional(
+            real, gen, game, geometry, alpha, tol, max_steps, grid=grid, domain=domain,
+            singular=singular, record=record, snapshots=snapshots, progress=progress,
+            scheduler=scheduler, checkpoint=checkpoint,
+        )  # fmt: skip
     solver = Conditional(
         real, gen, game, geometry, alpha, tol, max_steps,
         grid=grid, domain=domain, singular=singular, threads=threads,

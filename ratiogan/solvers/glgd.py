@@ -123,12 +123,7 @@ def glgd(
     if scheduler is not None or checkpoint is not None:
         from ratiogan import cluster  # upward: only who asks for workers needs Dask
 
-        if threads is not None:
-            raise InputError(
-                "threads are those of this process, on a scheduler each worker has its own.",
-                argument="threads",
-                fix="Leave it out.",
-            )
+        refuse_threads(threads)
         return cluster.glgd(
             real, gen, game, geometry, step, alpha, tol, max_steps, grid=grid, domain=domain,
             singular=singular, record=record, snapshots=snapshots, progress=progress,
@@ -139,6 +134,16 @@ def glgd(
         grid=grid, domain=domain, singular=singular, threads=threads,
     )  # fmt: skip
     return solver.solve(record=record, snapshots=snapshots, progress=progress)
+
+
+def refuse_threads(threads):
+    """Refuse a number of threads beside a scheduler."""
+    if threads is not None:
+        raise InputError(
+            "threads are those of this process, on a scheduler each worker has its own.",
+            argument="threads",
+            fix="Leave it out.",
+        )
 
 
 class GLGD(loop.Solver):
