@@ -531,8 +531,8 @@ def _called(function, name, arguments):
         ) from error
 
 
-def integrated(pdf, grid):
-    """Integral of `pdf` over every cell."""
+def integrated(pdf, grid, name_of=None):
+    """Integral of `pdf` over every cell; `name_of` names a bad one, if not by its number here."""
     rules = [((0.0,), (1.0,)) if axis.is_counting else (_NODES, _WEIGHTS) for axis in grid.axes]
     mass = np.zeros(grid.shape)
     for choice in np.ndindex(*(len(nodes) for nodes, _ in rules)):
@@ -554,7 +554,7 @@ def integrated(pdf, grid):
             bad = np.flatnonzero(~(values >= 0) | np.isinf(values))[0]
             raise InputError(
                 f"pdf must be finite and not negative, got {values.flat[bad]:g} in cell "
-                f"{cell_name(bad, grid)}.",
+                f"{name_of(bad) if name_of else cell_name(bad, grid)}.",
                 argument="pdf",
             )
         mass += factor * values

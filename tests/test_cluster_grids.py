@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import ratiogan as rg
+from ratiogan import presets
 from ratiogan.cli.main import main
 from ratiogan.errors import InputError
 
@@ -50,7 +51,10 @@ CASES = {
     "halved": {"game": "minimax", "max_steps": 12},
     "projected": {"alpha": 3.3, "max_steps": 10},
     "chattering": {"game": "hinge", "max_steps": 10},
-    "not steep enough to converge": {"game": "least-squares:a=-1,b=1,c=0", "max_steps": 220},
+    "projected often": {"game": "least-squares:a=-1,b=1,c=0", "max_steps": 8},
+    "not converging, as predicted": {
+        **{"game": "least-squares:a=-1,b=1,c=0", "gen": "near-real", "grid": 512, "max_steps": 60},
+    },
     "in the plane": {
         **{"real": "ring8:sd=0.4", "gen": "ring8:sd=0.5", "grid": "1201x1000"},
         **{"domain": "-3:3,-3:3", "max_steps": 10},
@@ -106,9 +110,16 @@ def test_a_density_is_integrated_where_it_is_needed(client):
         return 1 / (1 + y * y)
 
     grid = rg.Grid.regular(CELLS, -4, 4)
-    one = rg.glgd(real="bimodal", gen=rg.Distribution.from_density(heavy, grid), max_steps=5)
+    real = "bimodal:means=-1/1,sd=0.8,weights=0.5/0.5"
+    one = rg.glgd(real=real, gen=rg.Distribution.from_density(heavy, grid), max_steps=5)
     chunked = grids.glgd(
-        gen=heavy, grid=CELLS, domain="-4:4", max_steps=5, scheduler=client, chunk_spans=1
+        real=real,
+        gen=heavy,
+        grid=CELLS,
+        domain="-4:4",
+        max_steps=5,
+        scheduler=client,
+        chunk_spans=1,
     )
     assert_same(chunked, one)
     plane = grids.glgd(
@@ -120,12 +131,16 @@ def test_a_density_is_integrated_where_it_is_needed(client):
 
 
 def test_samples_are_sent_in_parts(client):
-    x = np.random.default_rng(0).normal(size=500)
+    x = np.random.default_rng(0).normal(size=20)
     p_g = rg.Distribution.from_samples(x, rg.Grid.regular(CELLS, -4, 4), method="kde")
     one = rg.glgd(gen=p_g, geometry="fisher", max_steps=5)
     chunked = grids.glgd(gen=p_g, geometry="fisher", max_steps=5, scheduler=client, chunk_spans=1)
     assert_same(chunked, one)
-    assert chunked.gen.rows == 500
+    assert chunked.gen.rows == 20
+
+
+def masses_of(spec, grid):
+    return presets.family_of(spec).masses(grid, spec.options)[0]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +148,7 @@ def test_samples_are_sent_in_parts(client):
 )
 def test_runs_of_cells_have_the_masses_they_have_in_the_whole(spec):
     real, _, grid = cells.sides_of(spec, spec, 30_011, "-0.5:1.5")
-    whole = rg.presets.family_of(rg.presets.resolved(spec)).masses(
-        grid.whole(), real.source.spec.options
-    )[0]
+    whole = masses_of(real.source.spec, grid.whole())
     for start, stop in ((0, 1), (17, 4711), (30_010, 30_011), (0, 30_011)):
         np.testing.assert_array_equal(real.source.masses(grid, start, stop), whole[start:stop])
 
@@ -143,9 +156,7 @@ def test_runs_of_cells_have_the_masses_they_have_in_the_whole(spec):
 @pytest.mark.parametrize("spec", ["ring8", "grid25", "fork"])
 def test_runs_of_cells_of_a_plane_begin_anywhere(spec):
     real, _, grid = cells.sides_of(spec, spec, "61x47")
-    whole = rg.presets.family_of(rg.presets.resolved(spec)).masses(
-        grid.whole(), real.source.spec.options
-    )[0]
+    whole = masses_of(real.source.spec, grid.whole())
     for start, stop in ((0, 1), (17, 1234), (2000, 61 * 47)):
         found = real.source.masses(grid, start, stop)
         np.testing.assert_array_equal(found, whole.reshape(-1)[start:stop])
@@ -227,7 +238,8 @@ def test_a_client_that_was_lost_goes_on_with_the_same_bytes(client, tmp_path, wo
 
 def test_large_runs_are_neither_moved_nor_saved_unasked(client, tmp_path, monkeypatch):
     monkeypatch.setattr(solution, "GATHERED", 1000)
-    chunked = grids.glgd(grid=CELLS, geometry="fisher", scheduler=client)
+    cells = 4096 * 305
+    chunked = grids.glgd(grid=cells, geometry="fisher", scheduler=client)
     with pytest.raises(InputError, match=r"too many to be moved by accident.*gather\(\)"):
         _ = chunked.ratio
     coarse = chunked.coarse()
@@ -236,7 +248,7 @@ def test_large_runs_are_neither_moved_nor_saved_unasked(client, tmp_path, monkey
     assert np.abs(coarse.ratio - 1).max() < 1e-10
     start = rg.glgd(grid=4096, max_steps=1).gen.mass
     np.testing.assert_allclose(coarse.gen.mass, start, rtol=1e-9)
-    assert "sums over the 1248579 of the run" in chunked.summary()
+    assert "sums over the 1249280 of the run" in chunked.summary()
     assert chunked.save(tmp_path, chunks=False) == ["run.npz"]
     names = chunked.save(tmp_path)
     assert names == ["chunk-0000.npz", "chunk-0001.npz", "chunks.json", "run.npz"]
@@ -244,7 +256,7 @@ def test_large_runs_are_neither_moved_nor_saved_unasked(client, tmp_path, monkey
     np.testing.assert_array_equal(
         np.concatenate([ratio for _, ratio, _ in parts]), chunked.gather().ratio
     )
-    assert np.concatenate([numbers for numbers, *_ in parts]).tolist() == list(range(CELLS))
+    assert np.concatenate([numbers for numbers, *_ in parts]).tolist() == list(range(cells))
     assert rg.load(tmp_path).finding == chunked.finding
 
 
@@ -293,7 +305,11 @@ def test_the_command_saves_a_large_run_whole_in_a_folder_of_its_own_only(
         ({"real": lambda y: y, "gen": "normal"}, "a density needs its cells"),
         (
             {"real": lambda y: y, "gen": "normal", "grid": 100, "domain": "-1:1"},
-            r"real must be finite and not negative",
+            r"pdf must be finite and not negative, got -0.999.* in cell 0",
+        ),
+        (
+            {"gen": lambda y: np.where(y > 0.9, -1, 1), "grid": 2 * SPAN, "domain": "-1:1"},
+            r"pdf must be finite and not negative, got -1 in cell 1992295",
         ),
         ({"real": "normal:mean=90", "domain": "-1:1"}, "has no mass on"),
         ({"chunk_spans": 0}, "chunk_spans must be at least 1"),
@@ -310,18 +326,19 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(client, arguments, senten
         grids.glgd(**arguments, scheduler=client)
 
 
-def test_a_game_of_ones_own_is_refused(client):
-    game = rg.Game.from_losses if hasattr(rg.Game, "from_losses") else None
-    if game is None:
-        pytest.skip("no games from losses")
+def test_a_game_of_ones_own_is_refused(client, tmp_path):
+    loss = '{"loss_real": lambda f: -np.log(f), "loss_gen": lambda f: -np.log1p(-f)}'
+    (tmp_path / "own.py").write_text(f"import numpy as np\nloss = {loss}\n")
+    with pytest.raises(InputError, match=r"got game .*own\.py:loss.*leave out the scheduler"):
+        grids.glgd(game=f"{tmp_path}/own.py:loss", scheduler=client)
 
 
 def test_chunks_beyond_the_memory_of_a_worker_are_refused(client, monkeypatch):
     known = grids.workers_of(client)
     small = {address: {**facts, "memory_limit": 10**7} for address, facts in known.items()}
     monkeypatch.setattr(grids, "workers_of", lambda _: small)
-    with pytest.raises(InputError, match=r"a chunk of 624640 cells needs .* GB, the worker tcp"):
-        grids.glgd(grid=2 * 624_640, scheduler=client, chunk_spans=1)
+    with pytest.raises(InputError, match=r"a chunk of 1048576 cells needs .* GB, the worker tcp"):
+        grids.glgd(grid=2 * SPAN, scheduler=client, chunk_spans=1)
 
 
 def test_checkpoint_and_threads_need_the_right_place(capsys):

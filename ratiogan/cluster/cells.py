@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratiogan import presets
-from ratiogan.distribution import Distribution, integrated
+from ratiogan.distribution import Distribution, cell_name, integrated
 from ratiogan.errors import InputError, InputTypeError
 from ratiogan.grid import Axis, Grid, axis_names, broadcast_words, check_domain, check_regular
 from ratiogan.solution import DISTRIBUTION_FIELDS
@@ -250,7 +250,11 @@ class DensityMasses:
     def masses(self, grid, start, stop):
         """Of the cells start..stop - 1 of a `LongGrid`."""
         rows, skip = grid.rows_of(start, stop)
-        return integrated(self.pdf, rows).reshape(-1)[skip : skip + stop - start]
+
+        def name_of(cell):
+            return cell_name(start - skip + cell, grid)
+
+        return integrated(self.pdf, rows, name_of).reshape(-1)[skip : skip + stop - start]
 
     def part(self, start, stop):
         """What a worker needs for these cells."""
@@ -293,7 +297,8 @@ def _digest(content):
 def sides_of(real=None, gen=None, grid=None, domain=None):
     """A reference and a generator as recipes on one `LongGrid`: what `presets.problem` is for.
 
-    Presets and densities stay recipes. Distributions, and presets that are relative to p_r, are
+    Presets and densities stay recipes, and a preset beside a density keeps its own parameters.
+    Distributions, and presets that are relative to p_r, are
     made here and sent to the workers in parts.
 
     Parameters
