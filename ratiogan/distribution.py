@@ -414,8 +414,9 @@ def bandwidths(x, weights=None, bandwidth=None, *, smooth=None, names=None):
         square = x.var(axis=0)
     else:
         share = weights / weights.sum()
-        rows, mean = 1 / float(share @ share), share @ x
-        square = share @ (x - mean) ** 2
+        rows = 1 / ordered_sum(share, share)
+        mean = np.array([ordered_sum(column, share) for column in x.T])
+        square = np.array([ordered_sum(column, share) for column in ((x - mean) ** 2).T])
     if rows < 2:
         raise CannotMeasure(
             f"a bandwidth needs at least 2 rows, got {rows:g}.",
@@ -607,7 +608,7 @@ def _kernel_masses(x, weights, grid, spread):
             rest = (rest[:, :, np.newaxis] * third[:, np.newaxis, :]).reshape(len(rest), -1)
         positions, firsts = np.unique(rows[0][block], return_index=True)
         mass += tables[0][positions].T @ np.add.reduceat(rest, firsts)
-    return mass.reshape(grid.shape), float(weights @ -np.expm1(inside))
+    return mass.reshape(grid.shape), ordered_sum(-np.expm1(inside), weights)
 
 
 def _kernel_masses_1d(values, weights, axis, width):
@@ -618,7 +619,7 @@ def _kernel_masses_1d(values, weights, axis, width):
         block = slice(start, start + step)
         table, lost = _cell_probabilities(axis, atoms[block], width)
         mass += share[block] @ table
-        outside += float(share[block] @ lost)
+        outside += ordered_sum(lost, share[block])
     return mass, outside
 
 
