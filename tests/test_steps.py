@@ -5,6 +5,9 @@ NumPy, so that nothing is judged by itself.
 """
 
 import math
+import os
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -529,3 +532,32 @@ def test_the_certified_ratio_is_where_descent_stops_being_sure():
             lowest = float(np.int64(rule.lowest).view(np.float64))
             assert alpha * make_game(spec).curvature(lowest) <= 2.0
             assert alpha * make_game(spec).curvature(lowest * 0.999) > 2.0
+
+
+THREADS_OF_BLAS = """
+import hashlib
+import numpy as np
+from ratiogan import Distribution, Grid, glgd
+x = np.random.default_rng(0).normal(size=40_000)
+p_g = Distribution.from_samples(
+    x, Grid.regular(40_000, -9, 9), method="kde", weights=np.linspace(1, 2, x.size)
+)
+found = hashlib.sha256(p_g.mass.tobytes())
+for how in ({"step": "newton"}, {"step": "armijo"}, {"geometry": "logits", "max_steps": 20}):
+    run = glgd(real="student-t", gen=p_g, **how)
+    found.update(run.ratio.tobytes() + run.trace.cost.tobytes())
+print(found.hexdigest())
+"""
+
+
+def test_long_runs_do_not_depend_on_the_threads_of_blas():
+    """Its products of vectors are shared among threads from 10,000 numbers on."""
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", THREADS_OF_BLAS],
+            capture_output=True, text=True, check=True,
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+        ).stdout
+        for threads in ("1", "2")
+    }  # fmt: skip
+    assert len(printed) == 1 and len(printed.pop()) == 65
