@@ -249,6 +249,8 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(client, monkeypatch):
     ):
         with pytest.raises(InputError, match=sentence):
             rg.conditional(**arguments, scheduler=client)
+    with pytest.raises(InputError, match="block_rows must be at least 1"):
+        rows.conditional(scheduler=client, block_rows=0)
     known = rows.workers_of(client)
     small = {address: {**facts, "memory_limit": 10**4} for address, facts in known.items()}
     monkeypatch.setattr(rows, "workers_of", lambda _: small)

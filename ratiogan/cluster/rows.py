@@ -16,7 +16,7 @@ from ratiogan.cluster.connection import check_place, open_connection, workers_of
 from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.journal import Journal
 from ratiogan.cluster.sweeps import packed, setting_text
-from ratiogan.errors import InputError
+from ratiogan.errors import InputError, check_integer
 from ratiogan.games import GAMES
 from ratiogan.games import game as make_game
 from ratiogan.solvers.conditional import Conditional, joint_problem
@@ -88,6 +88,8 @@ def conditional(
         no room for, a checkpoint of another run.
     """
     check_place(scheduler, checkpoint)
+    if block_rows is not None:
+        block_rows = check_integer("block_rows", block_rows, minimum=1)
     real, gen = joint_problem(real, gen, grid, domain)
     asked = {
         "game": make_game(game), "geometry": geometry, "alpha": alpha, "tol": tol,
