@@ -45,6 +45,7 @@ SECTIONS = {
         "benchmarks.sweep_cluster:sweep_cluster",
         "a map of training runs on two worker processes",
     ),
+    "cluster": ("benchmarks.cluster:cluster", "GLGD on worker processes, and the cost model"),
     "dynamics": ("benchmarks.dynamics:dynamics", "steps of games of few parameters, one core"),
     "startup": ("benchmarks.startup:startup", "start-up"),
     "memory": ("benchmarks.memory:memory", "memory of a solve"),
@@ -53,7 +54,7 @@ SECTIONS = {
 # Minutes each: only where they are named.
 SIMULATIONS = (
     "coverage", "ground-coverage", "power", "ratio-intervals", "density-ratio", "manhattan",
-    "euclidean", "scenarios", "sweep-cluster",
+    "euclidean", "scenarios", "sweep-cluster", "cluster",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from ratiogan.errors import InputError
 
 pytest.importorskip("distributed", reason="needs the extra: pip install '.[dask]'")
 
-from ratiogan.cluster import cells, grids, solution
+from ratiogan.cluster import cells, connected, grids, solution
 from ratiogan.sums import SPAN
 
 CELLS = SPAN + 200_003  # two spans, the second one not full
@@ -93,6 +93,13 @@ def test_threads_chunks_and_workers_do_not_matter(client):
     np.testing.assert_array_equal(rg.glgd(**arguments, threads=2).ratio, one.ratio)
     for spans in (1, 2, 4):
         assert_same(grids.glgd(**arguments, scheduler=client, chunk_spans=spans), one)
+
+
+def test_clients_of_one_process_do_not_mix(client):
+    one = rg.glgd(grid=500)
+    with connected("local:1") as other:
+        for which in (other, client, other):
+            assert_same(grids.glgd(grid=500, scheduler=which), one)
 
 
 def test_uneven_cells(client):

@@ -3,8 +3,10 @@
 Dask is an extra: nothing is imported of it before a scheduler is asked for.
 """
 
+import asyncio
 import contextlib
 import logging
+import multiprocessing
 import re
 import signal
 import sys
@@ -14,6 +16,7 @@ from ratiogan.errors import InputError, InputTypeError
 
 SECONDS = 10  # that a scheduler has to answer
 _INSTALL = "pip install 'ratiogan[dask]'"
+_GUARD = 'In a script, call it below: if __name__ == "__main__":'
 _FORMS = "Write local:2 for two processes here, or tcp://HOST:PORT of a running scheduler."
 # What must be the same everywhere, or other numbers come out, or none.
 _PACKAGES = ("ratiogan", "numpy", "numba", "scipy", "distributed")
@@ -126,6 +129,8 @@ def open_connection(scheduler):
         connection = _reached(distributed, scheduler)
     try:
         _check_workers(connection.client)
+        if isinstance(scheduler, str):
+            _go_straight(connection.client)
         _check_versions(connection.client)
     except BaseException:
         connection.close()
@@ -147,6 +152,13 @@ def _imported():
 
 def _started(distributed, workers):
     """Worker processes on this machine, quiet: what is lost is told by us."""
+    if multiprocessing.parent_process() is not None:
+        # Each of them reads the script that starts them.
+        raise InputError(
+            "a worker process asked for workers of its own.",
+            argument="scheduler",
+            fix=_GUARD,
+        )
     try:
         with _ignoring_interrupts():
             cluster = distributed.LocalCluster(
@@ -162,7 +174,7 @@ def _started(distributed, workers):
         raise InputError(
             f"scheduler local:{workers} could not be started: {_first_line(error)}.",
             argument="scheduler",
-            fix="Take fewer workers.",
+            fix=f"Take fewer workers. {_GUARD}",
         ) from error
 
 
@@ -205,6 +217,20 @@ def _check_workers(client):
             argument="scheduler",
             fix=f"Start some: dask worker {address_of(client)}.",
         ) from error
+
+
+def _go_straight(client):
+    """Have actors called at their workers, if these can be reached: half the way of each step."""
+    if client.direct_to_workers:
+        return
+    first = next(iter(workers_of(client)))
+
+    async def identity():
+        return await asyncio.wait_for(client.rpc(first).identity(), 2)
+
+    with contextlib.suppress(Exception):  # behind a gateway all goes through the scheduler
+        client.sync(identity)
+        client.direct_to_workers = True
 
 
 def _check_versions(client):

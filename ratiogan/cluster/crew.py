@@ -4,6 +4,7 @@ What is told to all chunks is logged. Given those numbers every cell evolves on 
 chunk that was lost is made again from its source and told them once more, without the others.
 """
 
+import math
 import time
 
 from ratiogan.cluster.connection import workers_of
@@ -12,6 +13,7 @@ from ratiogan.cluster.journal import MISSING
 from ratiogan.errors import InputError
 
 _PATIENCE = 20  # seconds in which a lost worker may be replaced before others take its chunks
+_FORGOTTEN = 60  # seconds after which a worker that seemed lost may have been cut off only
 _MOST_LOSSES = 20  # in a row, without an answer in between
 
 
@@ -41,6 +43,7 @@ class Crew:
         self.holders = {}  # worker -> actor
         self.homes = {}  # chunk -> worker
         self.replayed = []
+        self.lost = {}  # worker -> when
         self.size = len(workers_of(client))
 
     def load(self, recipes):
@@ -99,10 +102,10 @@ class Crew:
     def _replies(self, name, arguments, own):
         replies, waiting, losses = {}, set(range(len(self.recipes))), 0
         while waiting:
-            self._settle_chunks()
+            losses += not self._settle_chunks()
             calls = {}
             for worker, actor in list(self.holders.items()):
-                mine = sorted(k for k in waiting if self.homes[k] == worker)
+                mine = sorted(k for k in waiting if self.homes.get(k) == worker)
                 if mine:
                     calls[worker] = (
                         mine,
@@ -126,10 +129,13 @@ class Crew:
     # --- who holds what ---
 
     def _settle_chunks(self):
-        """See that every chunk has a worker, and has been told everything."""
+        """See that every chunk has a worker, and has been told everything; False if some have not.
+
+        Then a worker was lost while it caught up.
+        """
         homeless = [k for k in range(len(self.recipes)) if k not in self.homes]
         if not homeless:
-            return
+            return True
         is_first = not self.homes and not self.log
         workers = self._workers()
         # In order, and evenly: neighbours stay together.
@@ -153,12 +159,19 @@ class Crew:
                     f"replayed {_counted(len(moved), 'chunk')} of {len(self.recipes)} from the "
                     f"source with {_counted(len(self.log), 'recorded operation')}"
                 )
+        return all(k in self.homes for k in homeless)
 
     def _workers(self):
         """The workers that can hold chunks; a moment's patience for one that is being replaced."""
         deadline = time.monotonic() + _PATIENCE
         while True:
-            workers = list(workers_of(self.client))
+            now = time.monotonic()
+            # The scheduler may not know yet that a worker is lost.
+            workers = [
+                worker
+                for worker in workers_of(self.client)
+                if now - self.lost.get(worker, -math.inf) > _FORGOTTEN
+            ]
             if len(workers) >= self.size or (workers and time.monotonic() > deadline):
                 self.size = len(workers)
                 return workers
@@ -181,9 +194,13 @@ class Crew:
                 allow_other_workers=False,
             )  # fmt: skip
             try:
-                self.holders[worker] = future.result(timeout=_PATIENCE)
+                actor = future.result(timeout=_PATIENCE)
             except Exception:  # the worker went away meanwhile
+                self.lost[worker] = time.monotonic()
                 return None
+            # Unpacked, it took the newest client of this process for its own.
+            with self.client.as_current():
+                self.holders[worker] = type(actor)(Holder, worker, future.key)
         return self.holders[worker]
 
     def _called(self, worker, actor, name, *arguments):
@@ -206,6 +223,7 @@ class Crew:
             except RuntimeError as error:
                 if "Actor" not in str(error):
                     raise
+        self.lost[worker] = time.monotonic()
         if worker in self.holders:
             del self.holders[worker]
             lost = [k for k, home in self.homes.items() if home == worker]
