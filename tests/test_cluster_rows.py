@@ -93,9 +93,9 @@ def test_the_bytes_are_those_of_one_process(client, case):
 @pytest.mark.parametrize("geometry", ["reference", "fisher", "lebesgue"])
 def test_rows_of_different_length(client, geometry):
     real, gen = pair(200, 13, zeros=True)
-    arguments = {"geometry": geometry, "max_steps": 80, "singular": "restrict"}
+    arguments = {"geometry": geometry, "max_steps": 60, "singular": "restrict"}
     one = rg.conditional(real, gen, **arguments)
-    for block_rows in (None, 1, 100, 500):
+    for block_rows in (1, 100):
         found = rows.conditional(real, gen, **arguments, scheduler=client, block_rows=block_rows)
         assert_same(found, one)
 
@@ -106,8 +106,8 @@ def test_cells_that_stay_empty(client):
     mass[70, 2] = mass[128, :3] = 0
     gen = rg.Distribution.from_mass(mass, gen.grid)
     for geometry, game in (("fisher", "non-saturating"), ("reference", "minimax")):
-        found = rg.conditional(real, gen, game, geometry, scheduler=client)
-        assert_same(found, rg.conditional(real, gen, game, geometry))
+        found = rg.conditional(real, gen, game, geometry, record="log", scheduler=client)
+        assert_same(found, rg.conditional(real, gen, game, geometry, record="log"))
     assert found.status.value == "stalled"
 
 
@@ -180,7 +180,7 @@ def stop(step, *_):
         os.kill(os.getpid(), getattr(signal, sys.argv[2]))
 
 if __name__ == "__main__":
-    found = rows.conditional("fork", "independent", "hinge", grid="200x24", max_steps=300, record=3,
+    found = rows.conditional("fork", "independent", "hinge", grid="200x24", max_steps=200, record=3,
                              scheduler="local:2", checkpoint=sys.argv[1], progress=stop)
     print(found.status.value)
 """
@@ -201,7 +201,7 @@ def test_a_client_that_was_lost_goes_on_with_the_same_bytes(client, tmp_path, wo
     journal = folder / "journal.jsonl"
     before = [json.loads(line)[0] for line in journal.read_text().splitlines()]
     assert before.count("advance") >= 13
-    arguments = {**SMALL, "game": "hinge", "max_steps": 300, "record": 3}
+    arguments = {**SMALL, "game": "hinge", "max_steps": 200, "record": 3}
     told = []
     found = rows.conditional(**arguments, scheduler=client, checkpoint=folder, tell=told.append)
     assert_same(found, rg.conditional(**arguments))
