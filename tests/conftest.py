@@ -16,10 +16,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(scope="session")
-def client():
-    """A Dask client of two worker processes, the same for all tests that need one."""
+def two_workers():
     pytest.importorskip("distributed", reason="needs the extra: pip install '.[dask]'")
     from ratiogan.cluster.connection import connected
 
     with connected("local:2") as found:
         yield found
+
+
+@pytest.fixture
+def client(two_workers):
+    """A Dask client of two worker processes, the same for all tests that need one."""
+    two_workers.wait_for_workers(2, timeout=30)  # the test before may have killed one
+    return two_workers

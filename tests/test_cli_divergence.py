@@ -188,8 +188,9 @@ def test_table_in_bits_json_and_markdown(capsys):
     assert run(capsys, "table", "-q")[1].startswith("all 24 rows hold")
 
 
-def test_table_draws_its_figure(capsys, tmp_path):
-    code, _, _ = run(capsys, "table", "jsd", "-o", str(tmp_path / "one"))
+def test_table_draws_its_figure(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, _ = run(capsys, "table", "jsd", "-o", "one")
     assert code == 0
     names = {path.name for path in (tmp_path / "one").iterdir()}
     assert names == {"figure.png", "report.json", "log.txt"}

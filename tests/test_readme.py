@@ -110,6 +110,8 @@ def test_the_main_job_is_quoted():
 
 @pytest.mark.parametrize("command, quoted", CONSOLE, ids=[command for command, _ in CONSOLE])
 def test_command_prints_what_is_quoted(command, quoted, folder):
+    if "--scheduler" in command:
+        pytest.importorskip("distributed", reason="needs the extra: pip install '.[dask]'")
     done = run(shlex.split(command), folder)
     said = re.search(r"^exit (\d)$", quoted, re.M)  # `check` says how it ends
     assert done.returncode == (int(said[1]) if said else 0), done.stderr

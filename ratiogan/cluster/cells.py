@@ -17,6 +17,7 @@ from ratiogan.errors import InputError, InputTypeError
 from ratiogan.grid import Axis, Grid, axis_names, broadcast_words, check_domain, check_regular
 from ratiogan.solution import DISTRIBUTION_FIELDS
 
+_BLOCK = 1 << 20
 MOST_CELLS = 1 << 53  # beyond, an edge is no longer low + i * step
 
 
@@ -74,7 +75,7 @@ class LongGrid(Grid):
     """
 
     def __init__(self, axes):
-        object.__setattr__(self, "axes", tuple(axes))
+        object.__setattr__(self, "axes", tuple(map(_shortened, axes)))
 
     @property
     def row(self):
@@ -108,6 +109,17 @@ class LongGrid(Grid):
                 for axis in self.axes
             )
         )
+
+
+def _shortened(axis):
+    """The axis without its edges, where these are those of equal cells."""
+    if axis.kind != "regular" or isinstance(axis, LongAxis):
+        return axis
+    found = LongAxis(axis.name, axis.size, axis.low, axis.high)
+    blocks = range(0, axis.size, _BLOCK)
+    ends = ((first, min(first + _BLOCK, axis.size)) for first in blocks)
+    same = all(np.array_equal(found.part(*e).edges, axis.edges[e[0] : e[1] + 1]) for e in ends)
+    return found if same else axis
 
 
 def long_grid(real, grid=None, domain=None):

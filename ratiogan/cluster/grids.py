@@ -43,6 +43,7 @@ from ratiogan.sums import CHUNK, SPAN, folded, in_order, span_count
 
 _MOST_SPANS = 16  # of a chunk: 16.8 million cells, 134 MB an array
 _BYTES = 40  # of a cell: p_r, R, R before, and room for the arithmetic of a step in question
+_FILLED = 0.9  # of its limit at the most: Dask ends a worker soon above
 _REPEATS = 16  # as in `FusedSteps.concluded`
 _ANSWERED = 4  # how much longer than on one machine a block may be: Ctrl-C waits for its end
 
@@ -343,19 +344,19 @@ class ChunkedGLGD(GLGD):
         cells = max(recipe.stop - recipe.start for recipe in recipes)
         share = -(-len(recipes) // len(workers)) * cells
         for address, known in workers.items():
-            limit = known.get("memory_limit") or math.inf
+            limit = _FILLED * (known.get("memory_limit") or math.inf)
             need = _BYTES * cells
             if need > limit:
                 raise InputError(
                     f"a chunk of {cells} cells needs {need / 1e9:.2g} GB, the worker {address} "
-                    f"has {limit / 1e9:.2g} GB.",
+                    f"has room for {limit / 1e9:.2g} GB.",
                     argument="chunk_spans" if self._spans else "scheduler",
                     fix="Take smaller chunks, or workers with more memory.",
                 )
             if 24 * share > limit:
                 raise InputError(
                     f"{self.grid.describe()} on {len(workers)} workers are {24 * share / 1e9:.2g} "
-                    f"GB for each, the worker {address} has {limit / 1e9:.2g} GB.",
+                    f"GB for each, the worker {address} has room for {limit / 1e9:.2g} GB.",
                     argument="grid",
                     fix="Take fewer cells, or more workers.",
                 )

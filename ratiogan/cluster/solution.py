@@ -39,7 +39,8 @@ class ChunkedSolution:
     """
 
     def __init__(self, solver, facts, snapshots):
-        self._solver, self._facts, self._snapshots = solver, facts, snapshots
+        self._solver, self._snapshots = solver, snapshots
+        self._facts = {"notes": (), **facts}
         self._connection = None
         self._coarse = None
         self.grid, self.real, self.gen = solver.grid, solver.real, solver.gen
@@ -90,6 +91,11 @@ class ChunkedSolution:
                 fix="Call gather() for all of it, coarse() for less, or save(folder).",
             )
         return self.gather().ratio
+
+    @property
+    def discriminator(self):
+        """f*(R) on the grid, as `ratio`."""
+        return self._solver.game.best_response(self.ratio)
 
     def gather(self):
         """The `Solution` that one process would have: R, p_r and p_g in this one.
@@ -146,7 +152,7 @@ class ChunkedSolution:
             **self._facts,
             "snapshot_steps": (),
             "notes": (
-                *self._facts.get("notes", ()),
+                *self._facts["notes"],
                 f"Densities and R are those of {'x'.join(map(str, grid.shape))} cells, sums over "
                 f"the {'x'.join(map(str, self.grid.shape))} of the run.",
             ),
