@@ -11,8 +11,8 @@ import numpy as np
 import ratiogan as rg
 from ratiogan.cluster import connected
 
-PARTS, ROWS = 8, 250_000
-CELLS, STEPS = 3_000_000, 60
+PARTS, ROWS = 8, 50_000
+CELLS, STEPS = 2_500_000, 60
 
 
 def counts(client):

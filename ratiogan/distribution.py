@@ -359,12 +359,17 @@ def restrict(gen, real):
     if dropped == 0:
         return gen
     if total == 0:
-        raise SingularMassError(
-            "all of the generator's mass lies where p_r = 0: nothing is left to restrict to.",
-            argument="singular",
-            fix="Use --density kde, or a wider reference.",
-        )
+        refuse_restriction()
     return replace(gen, mass=kept, restricted=dropped)
+
+
+def refuse_restriction():
+    """Raise the error for a generator of which `restrict` would leave nothing."""
+    raise SingularMassError(
+        "all of the generator's mass lies where p_r = 0: nothing is left to restrict to.",
+        argument="singular",
+        fix="Use --density kde, or a wider reference.",
+    )
 
 
 def check_same_grid(gen, real):

@@ -44,6 +44,13 @@ class ParquetReader:
         names = [field.name for field in kept]
         if not names or self.rows == 0:
             raise CannotMeasure(f"{source} has no rows.", argument="source")
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(
+                f"{source} has two columns of the name {twice}.",
+                argument="source",
+                fix="Rename one of them.",
+            )
         numbers = list(range(len(names)))
         self.heading = Table(source, numbers, names, numbers)
 
@@ -61,7 +68,7 @@ class ParquetReader:
         try:
             return parquet.ParquetFile(self.path)
         except (ValueError, OSError) as error:  # pyarrow's own are among them
-            raise unreadable(self.source, error) from error
+            raise unreadable(self.source, error, "Write it again, completely.") from error
 
     def tables(self, numbers, groups, size):
         """Yield the tables of some row groups, `size` rows each, None for columns not wanted."""
@@ -78,7 +85,7 @@ class ParquetReader:
                 except (ValueError, OSError) as error:
                     if isinstance(error, InputError):
                         raise
-                    raise unreadable(self.source, error) from error
+                    raise unreadable(self.source, error, "Write it again, completely.") from error
 
     def _column(self, name, values):
         """One column as numbers or texts."""

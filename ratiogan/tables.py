@@ -405,12 +405,14 @@ def check_magic(stream, source, magic, suffix, writer):
         )
 
 
-def unreadable(source, error):
+def unreadable(
+    source, error, fix="Save numbers or texts (not Python objects) with numpy, completely."
+):
     """The refusal of a file that a library cannot read."""
     return InputError(
         f"{source} cannot be read: {str(error).rstrip('.') or type(error).__name__}.",
         argument="source",
-        fix="Save numbers or texts (not Python objects) with numpy, completely.",
+        fix=fix,
     )
 
 

@@ -16,16 +16,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(scope="session")
-def two_workers():
+def connections():
+    """The one connection to workers that tests share, in a list, so that it can be renewed."""
     pytest.importorskip("distributed", reason="needs the extra: pip install '.[dask]'")
-    from ratiogan.cluster.connection import connected
-
-    with connected("local:2") as found:
-        yield found
+    opened = []
+    yield opened
+    for connection in opened:
+        connection.close()
 
 
 @pytest.fixture
-def client(two_workers):
+def client(connections):
     """A Dask client of two worker processes, the same for all tests that need one."""
-    two_workers.wait_for_workers(2, timeout=30)  # the test before may have killed one
-    return two_workers
+    from ratiogan.cluster.connection import open_connection
+
+    if connections:
+        try:
+            # The test before may have killed one; another takes its place, sooner or later.
+            connections[0].client.wait_for_workers(2, timeout=20)
+        except TimeoutError:
+            connections.pop().close()
+    if not connections:
+        connections.append(open_connection("local:2"))
+    return connections[0].client

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,61 @@ def test_a_client_that_was_lost_goes_on_with_the_same_bytes(client, tmp_path, wo
     assert again.trace.cost.tolist() == chunked.trace.cost.tolist()
 
 
+def test_a_checkpoint_goes_on_with_other_workers(client, tmp_path, monkeypatch):
+    # So that a block has more steps the more workers there are, as on 1e8 cells.
+    monkeypatch.setattr(grids, "LARGEST_BLOCK", 1 << 12)
+    arguments = {"grid": 10_000, "max_steps": 30, "tol": 0, "record": "log"}
+    kept = tmp_path / "kept"
+    first = grids.glgd(**arguments, scheduler=client, checkpoint=kept)
+    lines = (kept / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (kept / "journal.jsonl").write_bytes(b"".join(lines[: len(lines) // 2]))
+    with connected("local:1") as alone:
+        assert_same(grids.glgd(**arguments, scheduler=alone, checkpoint=kept), first.gather())
+
+
+def test_another_density_does_not_go_on_with_a_checkpoint(client, tmp_path):
+    def around(mean):
+        return lambda y: np.exp(-((y - mean) ** 2))
+
+    arguments = {"grid": 500, "domain": "-4:4", "scheduler": client, "checkpoint": tmp_path / "c"}
+    first = grids.glgd(gen=around(0.0), **arguments)
+    assert grids.glgd(gen=around(0.0), **arguments).finding == first.finding
+    with pytest.raises(InputError, match="is of other work: its gen is density"):
+        grids.glgd(gen=around(1.5), **arguments)
+
+
+def test_a_worker_lost_between_two_layouts(client):
+    """`restrict` lays the chunks out twice, and the first ones must be gone by then."""
+    arguments = {
+        **{"real": "uniform:low=-1,high=2.5", "gen": "normal", "singular": "restrict"},
+        **{"grid": 3 * SPAN, "domain": "-3:3", "max_steps": 3},
+    }
+    one = rg.glgd(**arguments)
+    crew, load = grids.Crew, grids.Crew.load
+    pid = sorted(client.run(os.getpid).items())[0][1]
+    loads = []
+
+    def killing(self, recipes):
+        loads.append(len(recipes))
+        if len(loads) == 2:
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(1)  # the client knows by then
+        load(self, recipes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crew, "load", killing)
+        found = grids.glgd(**arguments, scheduler=client, chunk_spans=1)
+    assert len(loads) == 2
+    assert_same(found, one)
+
+
+def test_what_was_freed_is_not_waited_for():
+    with rg.glgd(grid=100, scheduler="local:1") as freed:
+        assert freed.ratio.shape == (100,)
+    with pytest.raises(InputError, match=r"R was freed by close\(\)"):
+        freed.summary()
+
+
 # --- what is not done by accident ---
 
 
@@ -355,6 +411,7 @@ def test_checkpoint_and_threads_need_the_right_place(capsys):
         rg.glgd(grid=16, scheduler="local:2", threads=2)
     assert main(["run", "glgd", "--checkpoint", "somewhere"]) == 2
     assert not os.path.exists("somewhere")
+    assert main(["run", "glgd", "--scheduler", "local:2", "--threads", "2"]) == 2
     assert main(["run", "glgd", "--scheduler", "local"]) == 2
     assert "local:N or tcp://HOST:PORT" in capsys.readouterr().err
 

@@ -126,16 +126,27 @@ def test_runs_on_workers_are_those_of_one_process(client, plan):
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(client, monkeypatch, tmp_path):
-    sweep = {"alpha": [0.1 * k for k in range(1, 9)]}
+    sweep = {"alpha": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
     expected = compare("glgd", sweep=sweep, **SMALL)
-    monkeypatch.setitem(comparison.SOLVERS, "glgd", slow)
-    pid = next(iter(client.run(os.getpid).values()))
-    with once_kept(tmp_path, 2, os.kill, pid, signal.SIGKILL):
-        found = compare("glgd", sweep=sweep, **SMALL, scheduler=client, checkpoint=tmp_path)
+    marker, whole = str(tmp_path / "killed"), SOLVERS["glgd"]
+
+    def dying(real, gen, alpha="auto", **options):
+        if alpha == 0.3 and not os.path.exists(marker):
+            Path(marker).touch()
+            time.sleep(0.3)  # so that the scheduler hears of its begin
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(real, gen, alpha=alpha, **options)
+
+    dying.__signature__ = slow.__signature__
+    monkeypatch.setitem(comparison.SOLVERS, "glgd", dying)
+    found = compare("glgd", sweep=sweep, **SMALL, scheduler=client)
+    assert os.path.exists(marker)
     assert_same(found, expected)
-    assert found.repeated
-    label, times = found.repeated[0]
-    assert found.warnings[0].startswith(f"{label} was begun {times} times: its worker was lost")
+    assert ("glgd:alpha=0.3", 2) in found.repeated
+    assert any(
+        warning.startswith("glgd:alpha=0.3 was begun 2 times: its worker was lost")
+        for warning in found.warnings
+    )
 
 
 def test_runs_that_fail_lose_no_others(client, monkeypatch, tmp_path):

@@ -19,6 +19,8 @@ from ratiogan.solvers.glgd import GLGD, glgd
 class Counter:
     """Counts its steps; halts at `end`, takes at most `stride` steps at once."""
 
+    is_catching_up = False
+
     def __init__(self, end=None, stride=1):
         self.end, self.stride, self.step = end, stride, 0
         self.asked, self.measured = [], []

@@ -63,6 +63,7 @@ def glgd(job, **options):
     scheduler, checkpoint = (options.pop(name) for name in CLUSTER)
     if scheduler is None and checkpoint is None:
         return _descend(job, "glgd", options)
+    _refuse_threads(job)
     return _descend_elsewhere(job, options, scheduler, checkpoint)
 
 
@@ -116,6 +117,17 @@ def _descend(job, name, options, where=None):
         told = {**solution.options, "geometry_reason": "for a KDE"}
         solution = replace(solution, options=told, warnings=(chosen, *solution.warnings))
     return _report_run(job, results, problem, solution)
+
+
+def _refuse_threads(job):
+    """Refuse --threads beside --scheduler; those of the environment are meant for this process."""
+    from click.core import ParameterSource
+
+    source = click.get_current_context().get_parameter_source("threads")
+    if source is ParameterSource.COMMANDLINE:
+        from ratiogan.solvers.glgd import refuse_threads
+
+        refuse_threads(job.threads)
 
 
 def _descend_elsewhere(job, options, scheduler, checkpoint):
@@ -418,8 +430,9 @@ def _report_run(job, results, problem, solution, chunked=None, whole=None):
 
 def _place(chunked):
     """Where R lies, for the header."""
-    counts = ((chunked.workers, "worker"), (chunked.chunks, "chunk"))
-    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
+    from ratiogan.grid import plural
+
+    return f"{plural(chunked.workers, 'worker')}, {plural(chunked.chunks, 'chunk')}"
 
 
 def _timing(job, seconds, compile_seconds):

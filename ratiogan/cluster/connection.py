@@ -8,14 +8,18 @@ import contextlib
 import logging
 import multiprocessing
 import re
-import signal
 import sys
-import threading
 
 from ratiogan.errors import InputError, InputTypeError
 
 SECONDS = 10  # that a scheduler has to answer
 _INSTALL = "pip install 'ratiogan[dask]'"
+# What a worker process begins with: Ctrl-C is for the client, which stops them in good order.
+_IGNORING = """
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+"""
 _GUARD = 'In a script, call it below: if __name__ == "__main__":'
 _FORMS = "Write local:2 for two processes here, or tcp://HOST:PORT of a running scheduler."
 # What must be the same everywhere, or other numbers come out, or none.
@@ -160,15 +164,15 @@ def _started(distributed, workers):
             fix=_GUARD,
         )
     try:
-        with _ignoring_interrupts():
-            cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",  # None would be port 8787, which may be taken
-                worker_dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-            )
+        cluster = distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",  # None would be port 8787, which may be taken
+            worker_dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            preload=[_IGNORING],
+        )
         return Connection(distributed.Client(cluster, direct_to_workers=True), cluster)
     except (OSError, TimeoutError, RuntimeError) as error:
         raise InputError(
@@ -176,19 +180,6 @@ def _started(distributed, workers):
             argument="scheduler",
             fix=f"Take fewer workers. {_GUARD}",
         ) from error
-
-
-@contextlib.contextmanager
-def _ignoring_interrupts():
-    """Processes started in here leave Ctrl-C to this one, which stops them in good order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _reached(distributed, address):

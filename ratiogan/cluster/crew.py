@@ -11,6 +11,7 @@ from ratiogan.cluster.connection import workers_of
 from ratiogan.cluster.holder import Holder
 from ratiogan.cluster.journal import MISSING
 from ratiogan.errors import InputError
+from ratiogan.grid import plural
 
 _PATIENCE = 20  # seconds in which a lost worker may be replaced before others take its chunks
 _FORGOTTEN = 60  # seconds after which a worker that seemed lost may have been cut off only
@@ -44,13 +45,15 @@ class Crew:
         self.homes = {}  # chunk -> worker
         self.replayed = []
         self.lost = {}  # worker -> when
+        self.is_closed = False
         self.size = len(workers_of(client))
 
     def load(self, recipes):
         """Make these chunks instead of those before. Nothing is done until something is asked."""
         self.recipes, self.log, self.homes = list(recipes), [], {}
-        for holder in self.holders.values():
-            holder.forget()
+        calls = [(w, self._called(w, actor, "forget")) for w, actor in self.holders.items()]
+        for worker, call in calls:  # or it might come after what is made next
+            self._answer(worker, call)
 
     def ask(self, fold, name, *arguments, own=None):
         """Call a method of `Chunk` on all chunks; their replies, in the order of the grid, folded.
@@ -64,7 +67,13 @@ class Crew:
         own : dict of int to tuple, optional
             Further arguments of single chunks, which only shape their replies.
         """
-        if self.journal is not None and self.journal.is_behind:
+        if self.is_closed:
+            raise InputError(
+                "R was freed by close().",
+                argument="scheduler",
+                fix="Call gather(), coarse() or save() before.",
+            )
+        if self.is_catching_up:
             known = self.journal.next(name, arguments)
             if known is not MISSING:
                 return known
@@ -75,7 +84,7 @@ class Crew:
 
     def remember(self, name, value):
         """The value, or the one that a journal has of it."""
-        if self.journal is not None and self.journal.is_behind:
+        if self.is_catching_up:
             known = self.journal.next(name, ())
             if known is not MISSING:
                 return known
@@ -156,8 +165,8 @@ class Crew:
             moved = [k for k in homeless if k in self.homes]
             if moved:
                 self._note(
-                    f"replayed {_counted(len(moved), 'chunk')} of {len(self.recipes)} from the "
-                    f"source with {_counted(len(self.log), 'recorded operation')}"
+                    f"replayed {plural(len(moved), 'chunk')} of {len(self.recipes)} from the "
+                    f"source with {plural(len(self.log), 'recorded operation')}"
                 )
         return all(k in self.homes for k in homeless)
 
@@ -229,7 +238,7 @@ class Crew:
             lost = [k for k, home in self.homes.items() if home == worker]
             for k in lost:
                 del self.homes[k]
-            self._note(f"worker {worker} was lost with {_counted(len(lost), 'chunk')}")
+            self._note(f"worker {worker} was lost with {plural(len(lost), 'chunk')}")
         return None
 
     def _note(self, sentence):
@@ -237,10 +246,12 @@ class Crew:
         if self.tell is not None:
             self.tell(sentence)
 
+    @property
+    def is_catching_up(self):
+        """Whether a journal still answers instead of the workers."""
+        return self.journal is not None and self.journal.is_behind
+
     def close(self):
         """Let the workers free what they hold."""
         self.holders.clear()
-
-
-def _counted(number, what):
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        self.is_closed = True

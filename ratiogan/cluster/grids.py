@@ -18,10 +18,12 @@ from ratiogan.cluster.cells import sides_of
 from ratiogan.cluster.connection import check_place, open_connection, workers_of
 from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.holder import Recipe, Rules
-from ratiogan.cluster.journal import Journal
+from ratiogan.cluster.journal import Journal, going_on
 from ratiogan.cluster.solution import ChunkedSolution, coarse_bounds
+from ratiogan.distribution import refuse_restriction
 from ratiogan.errors import InputError, check_choice, check_integer
 from ratiogan.games import game as make_game
+from ratiogan.grid import plural
 from ratiogan.presets import refuse_empty
 from ratiogan.ratio import ROUND_OFF, Geometry, newton_level, refuse_singular_mass
 from ratiogan.solvers.glgd import GLGD
@@ -129,7 +131,8 @@ def glgd(
             journal = Journal(checkpoint, {**facts, "snapshots": snapshots, **_facts_of(*sides)})
         crew = Crew(connection.client, journal, tell)
         solver = ChunkedGLGD(crew, *sides, **asked, chunk_spans=chunk_spans)
-        solution = solver.solve(record=record, snapshots=snapshots, progress=progress)
+        with going_on(checkpoint):
+            solution = solver.solve(record=record, snapshots=snapshots, progress=progress)
     except BaseException:
         connection.close()
         raise
@@ -141,8 +144,8 @@ def _facts_of(real, gen, grid):
     """What tells a problem from another one."""
     return {
         "grid": json.dumps(grid.to_dict()),
-        "real": f"{real.label} {real.source.fingerprint}",
-        "gen": f"{gen.label} {gen.source.fingerprint}",
+        "real": f"{real.label} {real.source.fingerprint(grid)}",
+        "gen": f"{gen.label} {gen.source.fingerprint(grid)}",
     }
 
 
@@ -259,11 +262,7 @@ class ChunkedGLGD(GLGD):
         if self._size == cells:
             return
         if places and kept == 0:
-            raise InputError(
-                "all of the generator's mass lies where p_r = 0: nothing is left to restrict to.",
-                argument="singular",
-                fix="Use a wider reference.",
-            )
+            refuse_restriction()
         if places:
             self.gen = replace(self.gen, restricted=lost)
         then = (kept,) if places and not _is_one(kept) else ()
@@ -355,8 +354,9 @@ class ChunkedGLGD(GLGD):
                 )
             if 24 * share > limit:
                 raise InputError(
-                    f"{self.grid.describe()} on {len(workers)} workers are {24 * share / 1e9:.2g} "
-                    f"GB for each, the worker {address} has room for {limit / 1e9:.2g} GB.",
+                    f"{self.grid.describe()} on {plural(len(workers), 'worker')} take "
+                    f"{24 * share / 1e9:.2g} GB on each, the worker {address} has room for "
+                    f"{limit / 1e9:.2g} GB.",
                     argument="grid",
                     fix="Take fewer cells, or more workers.",
                 )
@@ -395,6 +395,11 @@ class ChunkedGLGD(GLGD):
         """R, gathered; NaN where p_r = 0."""
         values = self.crew.ask(np.concatenate, "gathered")
         return self._spread(values)
+
+    @property
+    def is_catching_up(self):
+        """Whether a journal still answers: then there is nothing to interrupt."""
+        return self.crew.is_catching_up
 
     def load_kernels(self):
         """Compile or load the kernels on the workers, so that it is not timed with the run."""
@@ -500,6 +505,7 @@ class _Steps(FusedSteps):
     def __init__(self, game, geometry, alpha, tol, crew):
         ConstantSteps.__init__(self, game, geometry, alpha, tol, SOLO)
         self.crew = crew
+        self._workers = crew.remember("workers", crew.size)  # also when the client goes on
         self.block = 1
         self.stop_below = bits_of(tol)
         self.total = 1.0 if geometry.name == "fisher" else geometry.mean_direction
@@ -512,7 +518,7 @@ class _Steps(FusedSteps):
         most = max(1, LARGEST_BLOCK // cells)
         if most < _REPEATS:
             # Below the length of a block after which a run is found to repeat itself.
-            most = min(_REPEATS - 1, max(1, _ANSWERED * LARGEST_BLOCK * self.crew.size // cells))
+            most = min(_REPEATS - 1, max(1, _ANSWERED * LARGEST_BLOCK * self._workers // cells))
         return min(n, self.block, LONGEST_BLOCK, most)
 
     @property

@@ -224,11 +224,6 @@ class Chunk:
             seen = float(self.ratio[place]), float(self.rule.along[place])
         return group_sums(parts), seen
 
-    def marches(self, shifts):
-        """Many steps at once, whose shifts are known: a lost chunk catches up."""
-        for shift, lowest in shifts:
-            self.march(shift, lowest)
-
     def settle(self, shift):
         """Take the mean of the last step off; the bits of min R and max|R-1|."""
         (_, low, largest), _ = self.rule._pass(self.ratio, shift, 0, True, NO_LIMIT, -1)

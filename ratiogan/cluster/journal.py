@@ -5,6 +5,7 @@ lost; the chunks are then made from their source and told the same numbers.
 """
 
 import base64
+import contextlib
 import json
 import os
 
@@ -92,6 +93,20 @@ class Journal:
     def close(self):
         """Close the file."""
         self._file.close()
+
+
+@contextlib.contextmanager
+def going_on(folder):
+    """Have a Ctrl-C that could not wait say that the same call goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if folder is None:
+            raise
+        raise KeyboardInterrupt(
+            f"interrupted; what was answered so far is kept in {os.fspath(folder)}, the same "
+            "command goes on with it."
+        ) from stop
 
 
 def _read(path):

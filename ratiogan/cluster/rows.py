@@ -14,7 +14,7 @@ import numpy as np
 
 from ratiogan.cluster.connection import check_place, open_connection, workers_of
 from ratiogan.cluster.crew import Crew
-from ratiogan.cluster.journal import Journal
+from ratiogan.cluster.journal import Journal, going_on
 from ratiogan.cluster.sweeps import packed, setting_text
 from ratiogan.errors import InputError, check_integer
 from ratiogan.games import GAMES
@@ -103,7 +103,8 @@ def conditional(
             journal = Journal(checkpoint, _facts({**asked, **how}, real, gen))
         crew = Crew(connection.client, journal, tell)
         solver = SpreadConditional(crew, real, gen, **asked, block_rows=block_rows)
-        solution = solver.solve(**how, progress=progress)
+        with going_on(checkpoint):
+            solution = solver.solve(**how, progress=progress)
         crew.close()
     finally:
         connection.close()
@@ -155,6 +156,11 @@ class SpreadConditional(Conditional):
         if self.crew.journal is not None:
             self._row_at = self.crew.journal.place
         return super().measure()
+
+    @property
+    def is_catching_up(self):
+        """Whether a journal still answers: then there is nothing to interrupt."""
+        return self.crew.is_catching_up
 
     def _measured(self):
         rows, sums = self.crew.ask(_side_by_side, "measured")

@@ -264,7 +264,7 @@ class GLGD(loop.Solver):
 
     def start_divergence(self, name):
         """A named divergence of p_g at the start and p_r."""
-        gen, real = self.gen.mass.reshape(-1), self.real.mass.reshape(-1)
+        gen, real = self._on_support(self.gen.mass), self._on_support(self.real.mass)
         return folded(outcome.divergence_sums(name, gen, real))
 
     def _starts_too_far(self):

@@ -40,6 +40,7 @@ class Solver:
     """
 
     name = None
+    is_catching_up = False  # with what was done before: Ctrl-C waits for its end
     progress_tol = None  # where the error should arrive, for the time left
 
     @property
@@ -100,7 +101,8 @@ def run(solver, *, max_steps, schedule, snapshots, progress=None, prepare=None):
     solver : object
         ``advance(n)`` takes at most n steps and returns how many it took (at least 1);
         ``measure()`` gives a trace row; ``check(step, row)`` a reason to stop, or None;
-        ``halted`` says that it wants to be checked now; ``state()`` is a copy of what a snapshot
+        ``halted`` says that it wants to be checked now, ``is_catching_up`` that Ctrl-C must wait;
+        ``state()`` is a copy of what a snapshot
         keeps; ``progress()`` is max|R-1| and the rate.
     max_steps : int
     schedule : iterable of int
@@ -145,7 +147,7 @@ def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
         reason = solver.check(step, row)
         if reason is None and step >= max_steps:
             reason = "max-steps"
-        if reason is None and interrupted():
+        if reason is None and interrupted() and not solver.is_catching_up:
             reason = "interrupted"
         if snapshots and (step >= next_kept or reason is not None):
             record.snapshot_steps.append(step)
@@ -161,7 +163,9 @@ def marching(solver, max_steps, schedule, snapshots, progress, interrupted):
             if progress is not None and now - last_report > _PROGRESS_SECONDS:
                 last_report = now
                 progress(step, max_steps, *solver.progress(), now - start)
-            if solver.halted or step >= target or interrupted():
+            if solver.halted or step >= target:
+                break
+            if interrupted() and not solver.is_catching_up:
                 break
     record.reason, record.n_steps = reason, step
     record.seconds = time.perf_counter() - start

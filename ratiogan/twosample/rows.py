@@ -216,7 +216,7 @@ def _sliced(heading, rows, read):
             block = read(start, min(start + step, rows))
             yield replace(heading, columns=[block[:, i] for i in heading.numbers])
 
-    return Rows(heading.source, heading, rows, tables, pieces=-(-rows // step))
+    return Rows(heading.source, heading, rows, tables, pieces=max(1, -(-rows // step)))
 
 
 # ---- Dask's collections: nothing of Dask is imported for them ------------------------------------
