@@ -80,10 +80,9 @@ def _large(quick):
     rows = []
     with connected(f"local:{cores}") as client, connected("local:1") as one:
         contenders = {
-            "one thread": _stepping(size, steps, threads=1),
             "threads": _stepping(size, steps, threads=cores),
-            "one worker": _stepping(size, steps, client=one),
             "workers": _stepping(size, steps, client=client),
+            "one worker": _stepping(size, steps, client=one),
         }
         found = alternate(contenders, 3)
     label = f"{size:.2g} cells"

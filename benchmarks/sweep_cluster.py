@@ -34,7 +34,7 @@ def sweep_cluster(quick):
         }
         rg.compare("training", grid=1024, max_steps=10)  # its kernels
         client.run(rg.compare, "training", grid=1024, max_steps=10)
-        found = alternate(contenders, 1 if quick else 3)
+        found = alternate(contenders, 1)  # of many runs each
     runs = len(gen) * len(disc)
     what = f"{runs} runs of {turns} turns, 1,024 cells"
     return [
