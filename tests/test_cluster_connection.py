@@ -30,6 +30,12 @@ def test_other_words_are_no_scheduler(text):
         check_scheduler(text)
 
 
+def test_more_processes_than_cores_can_serve_are_refused():
+    with pytest.raises(InputError, match=r"local:4000 asks for 4000 processes, and \d+ are"):
+        with connected("local:4000"):
+            pass
+
+
 def test_numbers_are_no_scheduler():
     with pytest.raises(InputError, match="got int"):
         check_scheduler(2)

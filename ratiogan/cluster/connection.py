@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import os
 import re
 import sys
 
 from ratiogan.errors import InputError, InputTypeError
 
+_PER_CORE = 4  # worker processes: more of them only wait for each other
 SECONDS = 10  # that a scheduler has to answer
 _INSTALL = "pip install 'ratiogan[dask]'"
 # What a worker process begins with: Ctrl-C is for the client, which stops them in good order.
@@ -162,6 +164,14 @@ def _started(distributed, workers):
             "a worker process asked for workers of its own.",
             argument="scheduler",
             fix=_GUARD,
+        )
+    most = _PER_CORE * (os.cpu_count() or 1)
+    if workers > most:
+        raise InputError(
+            f"scheduler local:{workers} asks for {workers} processes, and {most} are the most on "
+            "the cores of this machine.",
+            argument="scheduler",
+            fix=f"Take local:{max(2, most // _PER_CORE)}.",
         )
     try:
         cluster = distributed.LocalCluster(
