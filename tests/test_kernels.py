@@ -187,7 +187,7 @@ def calls_in_loops(assembly):
 
 def assembly_of_step(monkeypatch, geometry, code):
     """The step compiled afresh, because Numba shows no assembly of cached code."""
-    cached = steps_module._kernel(steps_module._CODES[geometry], code)
+    cached = steps_module._kernel(steps_module.CODES[geometry], code)
     fresh = numba.jit(**cached.targetoptions)(cached.py_func)
     monkeypatch.setattr(steps_module, "_kernel", lambda *_: fresh)
     real, gen = uneven_problem(16)
