@@ -22,7 +22,7 @@ import signal
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 """
-_GUARD = 'In a script, call it below: if __name__ == "__main__":'
+_GUARD = 'In a script, call it below `if __name__ == "__main__":`.'
 _FORMS = "Write local:2 for two processes here, or tcp://HOST:PORT of a running scheduler."
 # What must be the same everywhere, or other numbers come out, or none.
 _PACKAGES = ("ratiogan", "numpy", "numba", "scipy", "distributed")
@@ -188,7 +188,7 @@ def _started(distributed, workers):
         raise InputError(
             f"scheduler local:{workers} could not be started: {_first_line(error)}.",
             argument="scheduler",
-            fix=f"Take fewer workers. {_GUARD}",
+            fix=f"{_GUARD} Otherwise take fewer workers.",
         ) from error
 
 

@@ -127,7 +127,7 @@ def glgd(
         sides = sides_of(real, gen, grid, domain)
         journal = None
         if checkpoint is not None:
-            facts = {**asked, "game": make_game(game).spec, "record": record}
+            facts = {"command": "glgd", **asked, "game": make_game(game).spec, "record": record}
             journal = Journal(checkpoint, {**facts, "snapshots": snapshots, **_facts_of(*sides)})
         crew = Crew(connection.client, journal, tell)
         solver = ChunkedGLGD(crew, *sides, **asked, chunk_spans=chunk_spans)

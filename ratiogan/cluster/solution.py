@@ -174,6 +174,7 @@ class ChunkedSolution:
         Parameters
         ----------
         folder : str or path
+            Made if it is not there.
         command : str or sequence of str, optional
         chunks : bool
             Whether to write R itself, 16 bytes a cell with p_r.
@@ -186,11 +187,17 @@ class ChunkedSolution:
         Raises
         ------
         InputError
-            If the folder does not exist, here or where a worker is.
+            If the folder cannot be made, or is not there where a worker is.
         """
         folder = os.path.abspath(os.fspath(folder))
-        if not os.path.isdir(folder):
-            raise InputError(f"there is no folder {folder}.", argument="folder", fix="Make it.")
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the folder {folder}: {error.strerror}.",
+                argument="folder",
+                fix="Choose another.",
+            ) from error
         names = []
         if chunks:
             names = [CHUNK_FILE.format(k) for k in range(self.chunks)]
