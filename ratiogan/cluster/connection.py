@@ -3,10 +3,8 @@
 Dask is an extra: nothing is imported of it before a scheduler is asked for.
 """
 
-import asyncio
 import contextlib
 import logging
-import multiprocessing
 import os
 import re
 import sys
@@ -158,6 +156,8 @@ def _imported():
 
 def _started(distributed, workers):
     """Worker processes on this machine, quiet: what is lost is told by us."""
+    import multiprocessing  # as asyncio below: 30 ms that a start without a scheduler need not pay
+
     if multiprocessing.parent_process() is not None:
         # Each of them reads the script that starts them.
         raise InputError(
@@ -224,6 +224,8 @@ def _go_straight(client):
     """Have actors called at their workers, if these can be reached: half the way of each step."""
     if client.direct_to_workers:
         return
+    import asyncio
+
     first = next(iter(workers_of(client)))
 
     async def identity():
