@@ -469,12 +469,12 @@ def _checked_mass(mass, grid):
         )
     if total == 0:
         raise InputError("mass must not be 0 in all cells.", argument="mass")
-    is_one = abs(total - 1) <= 1e-14
+    is_whole = is_one(total)
     is_ours = mass is source and mass.flags.owndata and not mass.flags.writeable
-    if is_one and is_ours and mass.dtype == np.float64:
+    if is_whole and is_ours and mass.dtype == np.float64:
         return mass
     mass = np.array(mass, dtype=np.float64, order="C")
-    if not is_one:
+    if not is_whole:
         if total < 1e-290:
             # Dividing by a subnormal sum loses digits: bring the masses to scale first.
             mass *= 1e290
@@ -482,6 +482,11 @@ def _checked_mass(mass, grid):
         mass /= total
     mass.flags.writeable = False
     return mass
+
+
+def is_one(total):
+    """Whether masses with this sum need not be divided by it."""
+    return abs(total - 1) <= 1e-14
 
 
 def cell_name(index, grid):

@@ -5,13 +5,13 @@ the masses of presets and densities, are made for a run of cells at a time, and 
 numbers that they are among all cells in one place.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ratiogan import presets
+from ratiogan.cluster.tasks import digest
 from ratiogan.distribution import Distribution, cell_name, integrated
 from ratiogan.errors import InputError, InputTypeError
 from ratiogan.grid import Axis, Grid, axis_names, broadcast_words, check_domain, check_regular
@@ -275,7 +275,7 @@ class DensityMasses:
     def fingerprint(self, grid):
         """What tells it from others: its masses in some cells, for its code says less."""
         steps = np.linspace(0, grid.size - 1, _LOOKED_AT).astype(np.int64)
-        return _digest(np.array([self.masses(grid, k, k + 1)[0] for k in steps.tolist()]))
+        return digest(self.masses(grid, k, k + 1).tobytes() for k in steps.tolist())
 
 
 @dataclass(frozen=True)
@@ -296,11 +296,7 @@ class GivenMasses:
 
     def fingerprint(self, grid):
         """What tells it from others."""
-        return _digest(self.values)
-
-
-def _digest(values):
-    return hashlib.sha256(values.tobytes()).hexdigest()[:16]
+        return digest([self.values.tobytes()])
 
 
 def sides_of(real=None, gen=None, grid=None, domain=None):

@@ -46,12 +46,13 @@ class Crew:
         self.replayed = []
         self.lost = {}  # worker -> when
         self.is_closed = False
+        self._row_at = 0
         self.size = len(workers_of(client))
 
     def load(self, recipes):
         """Make these chunks instead of those before. Nothing is done until something is asked."""
         self.recipes, self.log, self.homes = list(recipes), [], {}
-        calls = [(w, self._called(w, actor, "forget")) for w, actor in self.holders.items()]
+        calls = [(w, self._called(actor, "forget")) for w, actor in self.holders.items()]
         for worker, call in calls:  # or it might come after what is made next
             self._answer(worker, call)
 
@@ -98,7 +99,7 @@ class Crew:
         for worker in self._workers():
             actor = self._holder(worker)
             if actor is not None:
-                calls.append((worker, self._called(worker, actor, "warm", *arguments)))
+                calls.append((worker, self._called(actor, "warm", *arguments)))
         for worker, call in calls:
             self._answer(worker, call)
 
@@ -116,11 +117,8 @@ class Crew:
             for worker, actor in list(self.holders.items()):
                 mine = sorted(k for k in waiting if self.homes.get(k) == worker)
                 if mine:
-                    calls[worker] = (
-                        mine,
-                        self._called(worker, actor, "ask", mine, name, arguments, own),
-                    )
-            for worker, (_, call) in calls.items():
+                    calls[worker] = self._called(actor, "ask", mine, name, arguments, own)
+            for worker, call in calls.items():
                 found = self._answer(worker, call)
                 if found is None:
                     losses += 1
@@ -156,7 +154,7 @@ class Crew:
             load[worker] += 1
             actor = self._holder(worker)
             if actor is not None:
-                call = self._called(worker, actor, "adopt", k, self.recipes[k], self.log)
+                call = self._called(actor, "adopt", k, self.recipes[k], self.log)
                 calls.append((k, worker, call))
         for k, worker, call in calls:
             if self._answer(worker, call) is not None:
@@ -212,7 +210,7 @@ class Crew:
                 self.holders[worker] = type(actor)(Holder, worker, future.key)
         return self.holders[worker]
 
-    def _called(self, worker, actor, name, *arguments):
+    def _called(self, actor, name, *arguments):
         try:
             return getattr(actor, name)(*arguments)
         except (OSError, RuntimeError):  # an actor whose worker is known to be lost
@@ -240,6 +238,19 @@ class Crew:
                 del self.homes[k]
             self._note(f"worker {worker} was lost with {plural(len(lost), 'chunk')}")
         return None
+
+    def begin_row(self):
+        """Note where the questions of a row of the trace begin."""
+        if self.journal is not None:
+            self._row_at = self.journal.place
+
+    def end_journal(self, is_interrupted):
+        """Write no more; the last row of a run that was interrupted, nobody else would ask for."""
+        journal, self.journal = self.journal, None
+        if journal is not None:
+            if is_interrupted:
+                journal.rewind(self._row_at)
+            journal.close()
 
     def _note(self, sentence):
         self.replayed.append(sentence)

@@ -20,7 +20,7 @@ from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.holder import Recipe, Rules
 from ratiogan.cluster.journal import Journal, going_on
 from ratiogan.cluster.solution import ChunkedSolution, coarse_bounds
-from ratiogan.distribution import refuse_restriction
+from ratiogan.distribution import is_one, refuse_restriction
 from ratiogan.errors import InputError, check_choice, check_integer
 from ratiogan.games import game as make_game
 from ratiogan.grid import plural
@@ -249,7 +249,7 @@ class ChunkedGLGD(GLGD):
         # Divided by a sum of rounded numbers, they may add up to 1 not quite.
         sums = crew.ask(_totals, "masses_sums")
         again = tuple(
-            (total,) if side.source.is_scaled and not _is_one(total) else ()
+            (total,) if side.source.is_scaled and not is_one(total) else ()
             for side, total in zip((self.real, self.gen), sums, strict=True)
         )
         if any(again):
@@ -265,7 +265,7 @@ class ChunkedGLGD(GLGD):
             refuse_restriction()
         if places:
             self.gen = replace(self.gen, restricted=lost)
-        then = (kept,) if places and not _is_one(kept) else ()
+        then = (kept,) if places and not is_one(kept) else ()
         self._load(self._covered_recipes(counts, divisors, then))
 
     def _load(self, recipes):
@@ -335,7 +335,7 @@ class ChunkedGLGD(GLGD):
             if hasattr(side.source, "spec"):
                 refuse_empty(side.source.spec, self.grid)
             raise InputError(f"{role} must not be 0 in all cells.", argument=role)
-        return (total,) if side.source.is_scaled or not _is_one(total) else ()
+        return (total,) if side.source.is_scaled or not is_one(total) else ()
 
     def _check_memory(self, recipes):
         """Refuse chunks that no worker has room for."""
@@ -371,8 +371,7 @@ class ChunkedGLGD(GLGD):
 
     def measure(self):
         """The trace row of the present R."""
-        if self.crew.journal is not None:
-            self._row_at = self.crew.journal.place
+        self.crew.begin_row()
         return self._noted(row_of(self._name, *self.crew.ask(_measured, "measured", "ratio")))
 
     def least_ratio(self):
@@ -404,7 +403,7 @@ class ChunkedGLGD(GLGD):
     def load_kernels(self):
         """Compile or load the kernels on the workers, so that it is not timed with the run."""
         start = time.perf_counter()
-        if self.crew.journal is None or not self.crew.journal.is_behind:
+        if not self.is_catching_up:
             self.crew.warm(self.game.spec, self._name)
         self.compile_seconds = time.perf_counter() - start
 
@@ -417,11 +416,7 @@ class ChunkedGLGD(GLGD):
     def solution(self, run):
         """The `ChunkedSolution` of a finished run (a `loop.Record`)."""
         facts = self._facts(run)
-        journal, self.crew.journal = self.crew.journal, None
-        if journal is not None:
-            if run.reason == "interrupted":
-                journal.rewind(self._row_at)  # a row that nobody else would ask for
-            journal.close()
+        self.crew.end_journal(run.reason == "interrupted")
         return ChunkedSolution(self, facts, run.snapshots)
 
     # --- what is looked at afterwards ---
@@ -653,7 +648,3 @@ def _support(replies):
         [places[0], places[-1]] if places else [],
         list(chain(*bad)),
     )
-
-
-def _is_one(total):
-    return abs(total - 1) <= 1e-14

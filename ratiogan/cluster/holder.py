@@ -76,8 +76,9 @@ class Recipe:
                     values /= divisor
                 parts.append(values)
             if left is not None:
-                own = np.flatnonzero(parts[0] > 0)[skip:][:left]
-                skip = max(0, skip - int(np.count_nonzero(parts[0] > 0)))
+                covered = np.flatnonzero(parts[0] > 0)
+                own = covered[skip:][:left]
+                skip = max(0, skip - covered.size)
                 left -= own.size
                 flat, parts = flat[own], [part[own] for part in parts]
             for divisor in self.gen_divisors:
@@ -181,8 +182,7 @@ class Chunk:
 
     def direction_sums(self):
         """The sums of E of the direction of the projection."""
-        density = self.geometry.density
-        return span_sums(self.masses) if density is None else span_sums(self.masses, density)
+        return span_sums(self.masses, self.geometry.density)
 
     def end_densities(self):
         """Its two smallest densities and its two largest; its only one is both."""

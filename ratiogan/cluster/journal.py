@@ -39,7 +39,6 @@ class Journal:
         self.path = os.path.join(self.folder, FILE)
         self._kept, self._ends = _read(self.path)
         self._at = 0
-        self.recovered = len(self._kept)
         try:
             self._file = open(self.path, "ab")
             # A line that the client was killed in the middle of is no answer.

@@ -5,7 +5,6 @@ they fare. The solver is that of one process: what it decides, it decides on the
 rows, put together in their order.
 """
 
-import hashlib
 import math
 import pickle
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from ratiogan.cluster.connection import check_place, open_connection, workers_of
 from ratiogan.cluster.crew import Crew
 from ratiogan.cluster.journal import Journal, going_on
-from ratiogan.cluster.sweeps import packed, setting_text
+from ratiogan.cluster.sweeps import packed, problem_digest, setting_text
 from ratiogan.errors import InputError, check_integer
 from ratiogan.games import GAMES
 from ratiogan.games import game as make_game
@@ -113,15 +112,12 @@ def conditional(
 
 def _facts(settings, real, gen):
     """What tells a run from another one."""
-    digest = hashlib.sha256()
-    for array in (*real.grid.edges, real.mass, gen.mass):
-        digest.update(np.ascontiguousarray(array).tobytes())
     return {
         "command": "conditional",
         "real": real.label,
         "gen": gen.label,
         "grid": real.grid.describe(),
-        "digest of the problem": digest.hexdigest()[:16],
+        "digest of the problem": problem_digest(real, gen),
         **{name: setting_text(value) for name, value in settings.items()},
     }
 
@@ -139,7 +135,6 @@ class SpreadConditional(Conditional):
 
     def __init__(self, crew, *problem, block_rows=None, **settings):
         self.crew, self._block_rows = crew, block_rows
-        self._row_at = 0
         super().__init__(*problem, **settings)
 
     def _make_rule(self):
@@ -153,8 +148,7 @@ class SpreadConditional(Conditional):
 
     def measure(self):
         """The trace row of the present R."""
-        if self.crew.journal is not None:
-            self._row_at = self.crew.journal.place
+        self.crew.begin_row()
         return super().measure()
 
     @property
@@ -172,11 +166,7 @@ class SpreadConditional(Conditional):
 
     def solution(self, run):
         """The `Solution` of a finished run (a `loop.Record`)."""
-        journal, self.crew.journal = self.crew.journal, None
-        if journal is not None:
-            if run.reason == "interrupted":
-                journal.rewind(self._row_at)  # a row that nobody else would ask for
-            journal.close()
+        self.crew.end_journal(run.reason == "interrupted")
         self.ratio = self.crew.ask(np.concatenate, "gathered")
         return super().solution(run)
 

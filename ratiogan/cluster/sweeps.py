@@ -5,7 +5,6 @@ worker that is lost costs time only.
 """
 
 import contextlib
-import hashlib
 import math
 import os
 import pickle
@@ -17,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from ratiogan.cluster.connection import connected
-from ratiogan.cluster.tasks import Store, run_tasks
+from ratiogan.cluster.tasks import Store, digest, run_tasks
 from ratiogan.errors import InputError
 from ratiogan.progress import Progress
 from ratiogan.solution import Solution, load
@@ -162,7 +161,6 @@ def _facts(calls, real, gen):
     """What the runs depend on, as a checkpoint keeps it: words to read first, then a digest."""
     labels = [label for label, *_ in calls]
     seeds = {options["rng"] for *_, options in calls if "rng" in options}
-    arrays = (*real.grid.edges, real.mass, gen.mass)
     return {
         "command": "compare",
         "number of runs": len(labels),
@@ -172,8 +170,8 @@ def _facts(calls, real, gen):
         "real": real.label,
         "gen": gen.label,
         "grid": real.grid.describe(),
-        "digest of the problem": _digest(array.tobytes() for array in arrays),
-        "digest of the settings": _digest(
+        "digest of the problem": problem_digest(real, gen),
+        "digest of the settings": digest(
             repr(
                 (label, solver.__name__, {k: setting_text(v) for k, v in options.items()})
             ).encode()
@@ -182,22 +180,20 @@ def _facts(calls, real, gen):
     }
 
 
+def problem_digest(real, gen):
+    """What tells a problem from another one."""
+    return digest(array.tobytes() for array in (*real.grid.edges, real.mass, gen.mass))
+
+
 def setting_text(value):
     """A setting as text that is the same in every process."""
     if isinstance(value, np.ndarray):
-        return _digest([repr((value.shape, value.dtype.str)).encode(), value.tobytes()])
+        return digest([repr((value.shape, value.dtype.str)).encode(), value.tobytes()])
     spec = getattr(value, "spec", None)
     if spec is None:
         return repr(value)
     path = spec.rpartition(":")[0]
     if is_own_code(spec) and os.path.isfile(path):
         with open(path, "rb") as file:
-            return f"{spec} {_digest([file.read()])}"
+            return f"{spec} {digest([file.read()])}"
     return spec
-
-
-def _digest(parts):
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(part)
-    return total.hexdigest()[:16]
