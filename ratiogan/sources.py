@@ -148,16 +148,21 @@ def read_problem(
         tables = _prepared(sources, tables, columns, categorical, warnings, fewest)
         made, samples = _estimated(sources, tables, grid, domain, density, nan)
     else:
-        for option, value in (("columns", columns), ("categorical", categorical)):
-            if value:
-                raise InputError(
-                    f"--{option} needs a table, and neither source is one.", argument=option
-                )
+        refuse_columns(columns=columns, categorical=categorical)
         made, samples = _given_cells(sources, grid, domain), {}
     p_r, p_g, notes = _completed(sources, made, samples, grid, domain)
     if singular == "restrict":
         p_g = restrict(p_g, p_r)
     return problem_of(p_r, p_g, float(p_g.mass.sum(where=p_r.mass == 0)), notes, warnings)
+
+
+def refuse_columns(**options):
+    """Refuse options about the columns of a table where no source is one."""
+    for option, value in options.items():
+        if value:
+            raise InputError(
+                f"--{option} needs a table, and neither source is one.", argument=option
+            )
 
 
 def problem_of(real, gen, singular_mass=0.0, notes=None, warnings=()):

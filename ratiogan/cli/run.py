@@ -60,11 +60,8 @@ run = LazyGroup(
     ),
 )
 def glgd(job, **options):
-    scheduler, checkpoint = (options.pop(name) for name in CLUSTER)
-    if scheduler is None and checkpoint is None:
-        return _descend(job, "glgd", options)
-    _refuse_threads(job)
-    return _descend_elsewhere(job, options, scheduler, checkpoint)
+    where = _where(job, options)
+    return _descend_elsewhere(job, options, where) if where else _descend(job, "glgd", options)
 
 
 @command(
@@ -80,18 +77,24 @@ def glgd(job, **options):
     ),
 )
 def conditional(job, **options):
+    return _descend(job, "conditional", options, _where(job, options))
+
+
+def _where(job, options):
+    """Take --scheduler and what belongs to it out of `options`; None without one."""
     where = {name: options.pop(name) for name in CLUSTER}
-    if where["scheduler"] is None and where["checkpoint"] is None:
-        return _descend(job, "conditional", options)
+    if all(value is None for value in where.values()):
+        return None
     from ratiogan.cluster.connection import check_place
 
     check_place(**where)
+    _refuse_threads(job)
 
     def tell(sentence):
         if not job.quiet:
             click.echo(f"note: {sentence}", err=True)
 
-    return _descend(job, "conditional", options, {**where, "tell": tell})
+    return {**where, "tell": tell}
 
 
 def _descend(job, name, options, where=None):
@@ -99,9 +102,8 @@ def _descend(job, name, options, where=None):
     results = Results(name, options)
     problem = _read_problem(options, [name])
     import ratiogan
-    from ratiogan import cluster
 
-    solver = getattr(cluster if where else ratiogan, name)
+    solver = getattr(ratiogan.cluster if where else ratiogan, name)
     chosen = name == "conditional" and _choose_geometry(options, problem)
     tol = options["tol"]
     # With tol 0 there is no error to head for: the steps themselves are counted.
@@ -130,47 +132,27 @@ def _refuse_threads(job):
         refuse_threads(job.threads)
 
 
-def _descend_elsewhere(job, options, scheduler, checkpoint):
+def _descend_elsewhere(job, options, where):
     """GLGD with R on the workers of a scheduler; on a large grid it is not brought here."""
-    from ratiogan.cluster.connection import check_place
-
-    check_place(scheduler, checkpoint)
     whole = options["out"] is not None
     results = Results("glgd", options)
     from ratiogan import cluster, presets
     from ratiogan.solvers.loop import SNAPSHOT_CELLS
-    from ratiogan.sources import problem_of, read_grid
+    from ratiogan.sources import problem_of, read_grid, refuse_columns
 
     problem = None
     if all(presets.is_preset(options[role]) for role in ("real", "gen")):
         # Evaluated where they are needed: nothing is laid out here.
         chosen = {name: options.pop(name) for name in PROBLEM}
-        for name in ("columns", "categorical"):
-            if chosen[name]:
-                raise InputError(
-                    f"--{name} needs a table, and neither source is one.", argument=name
-                )
+        refuse_columns(columns=chosen["columns"], categorical=chosen["categorical"])
         wanted = {name: chosen[name] for name in ("real", "gen", "domain", "singular")}
         wanted["grid"] = read_grid(chosen["grid"])
     else:
         problem = _read_problem(options, ["glgd"])
         wanted = {"real": problem.real, "gen": problem.gen}
     tol = options["tol"]
-    replayed = []
-
-    def tell(sentence):
-        replayed.append(sentence)
-        if not job.quiet:
-            click.echo(f"note: {sentence}", err=True)
-
     with progress_of(job, "glgd", 1e-10 if tol is None else tol or None) as progress:
-        found = cluster.glgd(
-            **_given({**wanted, **options}),
-            scheduler=scheduler,
-            checkpoint=checkpoint,
-            progress=progress,
-            tell=tell,
-        )
+        found = cluster.glgd(**_given({**wanted, **options}), **where, progress=progress)
     with found:
         is_small = found.grid.size <= SNAPSHOT_CELLS
         solution = found.gather() if is_small else found.coarse()
