@@ -411,7 +411,9 @@ def test_checkpoint_and_threads_need_the_right_place(capsys):
         rg.glgd(grid=16, scheduler="local:2", threads=2)
     assert main(["run", "glgd", "--checkpoint", "somewhere"]) == 2
     assert not os.path.exists("somewhere")
-    assert main(["run", "glgd", "--scheduler", "local:2", "--threads", "2"]) == 2
+    for algorithm in ("glgd", "conditional"):
+        assert main(["run", algorithm, "--scheduler", "local:2", "--threads", "2"]) == 2
+        assert "threads are those of this process" in capsys.readouterr().err
     assert main(["run", "glgd", "--scheduler", "local"]) == 2
     assert "local:N or tcp://HOST:PORT" in capsys.readouterr().err
 
